@@ -1,0 +1,6 @@
+/**
+ * `array`: arrays of fixed-size values over a btree. Counterpart: dm-array.c.
+ *
+ * @module
+ */
+export {};

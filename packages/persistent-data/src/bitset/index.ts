@@ -1,0 +1,6 @@
+/**
+ * `bitset`: bitsets over an array of u64 words. Counterpart: dm-bitset.c.
+ *
+ * @module
+ */
+export {};

@@ -1,0 +1,6 @@
+/**
+ * `thin`: thin provisioning metadata. Counterpart: dm-thin-metadata.c.
+ *
+ * @module
+ */
+export {};

@@ -1,0 +1,6 @@
+/**
+ * `xml`: streaming XML tokenizer and writer, without any grammar.
+ *
+ * @module
+ */
+export {};
