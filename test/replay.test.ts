@@ -1,0 +1,25 @@
+import fc from 'fast-check';
+import { afterEach, expect, test, vi } from 'vitest';
+import { replay } from './replay.ts';
+
+afterEach(() => {
+  vi.unstubAllEnvs();
+});
+
+const even = fc.property(fc.nat(), (n) => n % 2 === 0);
+
+test('a random test that fails prints the line that replays it', () => {
+  vi.stubEnv('PDATA_SEED', '42');
+  vi.stubEnv('PDATA_PATH', '');
+  expect(() => fc.assert(even, replay('model'))).toThrow(/Replay: npm run test:model -- --seed 42 --path [\d:]+$/);
+});
+
+test('the number of runs comes from the command line', () => {
+  vi.stubEnv('PDATA_RUNS', '7');
+  let nrRuns = 0;
+  const count = fc.property(fc.nat(), () => {
+    nrRuns += 1;
+  });
+  fc.assert(count, replay('property', 50));
+  expect(nrRuns).toBe(7);
+});
