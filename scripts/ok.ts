@@ -1,0 +1,76 @@
+/**
+ * `npm run ok`: everything that has to be green before a change is handed over. Stops at the first failure.
+ *
+ * With `--ci` it adds what takes longer. The last line counts: each test, and each other step as one.
+ */
+
+import { spawnSync } from 'node:child_process';
+import { mkdirSync, readFileSync, rmSync } from 'node:fs';
+
+interface Step {
+  name: string;
+  command: string;
+  /** Only with `--ci`. */
+  ci?: true;
+}
+
+const REPORT = '.cache/vitest.json';
+
+const STEPS: Step[] = [
+  { name: 'build', command: 'npm run --silent build' },
+  { name: 'types of tests', command: 'npm run --silent types' },
+  { name: 'biome', command: 'npm run --silent lint' },
+  { name: 'tests', command: `vitest run --reporter=default --reporter=json --outputFile.json=${REPORT}` },
+  { name: 'knip', command: 'knip' },
+  { name: 'publint, persistent-data', command: 'publint run --strict packages/persistent-data' },
+  { name: 'publint, pdata', command: 'publint run --strict packages/pdata' },
+  { name: 'attw', command: 'attw --pack packages/persistent-data --profile esm-only --no-emoji' },
+  { name: 'docs fresh', command: 'npm run --silent docs -- --check' },
+
+  // --- longer steps: only in CI -------------------------------------------------------------------------------------
+  { name: 'smoke on node, bun and deno', command: 'npm run --silent smoke', ci: true },
+  // FUZZ SMOKE: add `{ name: 'fuzz smoke', command: 'npm run --silent test:fuzz -- --runs N', ci: true }` here.
+  // CRASH SMOKE: add `{ name: 'crash smoke', command: 'npm run --silent test:crash -- --runs N', ci: true }` here.
+  // KERNEL ORACLE: add `{ name: 'kernel oracle', command: …, ci: true }` here.
+];
+
+const inCi = process.argv.includes('--ci');
+let nrPassed = 0;
+let nrFailed = 0;
+
+/** Adds the tests that Vitest counted; `undefined` if it wrote no report. */
+function countTests(): number | undefined {
+  try {
+    const report: { numPassedTests: number; numFailedTests: number } = JSON.parse(readFileSync(REPORT, 'utf8'));
+    nrPassed += report.numPassedTests;
+    nrFailed += report.numFailedTests;
+    return report.numFailedTests;
+  } catch {
+    return undefined;
+  }
+}
+
+mkdirSync('.cache', { recursive: true });
+rmSync(REPORT, { force: true });
+for (const { name, command } of STEPS.filter(({ ci }) => inCi || !ci)) {
+  console.log(`\n=== ${name}: ${command}`);
+  const begin = Date.now();
+  const { status, signal } = spawnSync(command, {
+    shell: true,
+    stdio: 'inherit',
+    env: { ...process.env, PATH: `node_modules/.bin:${process.env.PATH}` },
+  });
+  const failed = status !== 0;
+  console.log(
+    `=== ${name}: ${failed ? `failed (${signal ?? `exit code ${status}`})` : 'ok'}, ${Date.now() - begin} ms`,
+  );
+  const nrFailedTests = name === 'tests' ? countTests() : undefined;
+  // A failed run of tests counts by its tests; as one step when no test was to blame.
+  if (failed && !nrFailedTests) nrFailed += 1;
+  if (!failed && nrFailedTests === undefined) nrPassed += 1;
+  if (failed) {
+    process.exitCode = 1;
+    break;
+  }
+}
+console.log(`\n${nrPassed} passed, ${nrFailed} failed`);
