@@ -31,7 +31,12 @@ function platformOf(name: string): Entry {
   if (os === undefined && cpu === undefined) throw new Error(`no platform in the name ${name}`);
   const libc = words.some((word) => word.startsWith('musl')) ? ['musl'] : undefined;
   const glibc = os === 'linux' && words.some((word) => word.startsWith('gnu')) ? ['glibc'] : undefined;
-  return { ...(cpu && { cpu: [cpu] }), ...(os && { os: [os] }), ...((libc ?? glibc) && { libc: libc ?? glibc! }) };
+  return { ...(cpu && { cpu: [cpu] }), ...((libc ?? glibc) && { libc: libc ?? glibc! }), ...(os && { os: [os] }) };
+}
+
+/** npm writes the version first and then by the alphabet. */
+function inOrder({ version, ...rest }: Entry): Entry {
+  return { version, ...Object.fromEntries(Object.entries(rest).sort(([a], [b]) => (a < b ? -1 : 1))) } as Entry;
 }
 
 function complete(path: string): void {
@@ -42,7 +47,7 @@ function complete(path: string): void {
       if (`${place}/node_modules/${name}` in lock.packages || `node_modules/${name}` in lock.packages) continue;
       const version = range.replace(/^[\^~]/, '');
       const dev = entry.dev ? { dev: true } : {};
-      lock.packages[`node_modules/${name}`] = { version, ...dev, optional: true, ...platformOf(name) };
+      lock.packages[`node_modules/${name}`] = inOrder({ version, ...dev, optional: true, ...platformOf(name) });
       added.push(`${name}@${version}`);
     }
   }
