@@ -21,10 +21,8 @@ const STEPS: Step[] = [
   { name: 'types of tests', command: 'npm run --silent types' },
   { name: 'biome', command: 'npm run --silent lint' },
   { name: 'tests', command: `vitest run --reporter=default --reporter=json --outputFile.json=${REPORT}` },
-  { name: 'knip', command: 'knip' },
-  { name: 'publint, persistent-data', command: 'publint run --strict packages/persistent-data' },
-  { name: 'publint, pdata', command: 'publint run --strict packages/pdata' },
-  { name: 'attw', command: 'attw --pack packages/persistent-data --profile esm-only --no-emoji' },
+  { name: 'knip', command: 'npm run --silent lint:unused' },
+  { name: 'publint and attw', command: 'npm run --silent lint:package' },
   { name: 'docs fresh', command: 'npm run --silent docs -- --check' },
 
   // --- longer steps: only in CI -------------------------------------------------------------------------------------
