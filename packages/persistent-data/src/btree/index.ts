@@ -1,6 +1,19 @@
 /**
- * `btree`: the hierarchical btree. Counterparts: dm-btree.c, dm-btree-remove.c, dm-btree-spine.c.
+ * btree: hierarchical, copy-on-write, u64 keys, values of any one size.
+ *
+ * Promises: plain updates give the kernel's bytes; a node below the root is at least a third full; no key of a sub-tree is below its
+ * parent's. Needs from below: a transaction manager. Kernel counterparts: dm-btree.c, dm-btree-remove.c, dm-btree-spine.c.
  *
  * @module
  */
-export {};
+export { Btree, type BtreeOptions, type Entry } from './btree.ts';
+export { type Keys, MAX_LEVELS, type Root } from './tree-context.ts';
+export {
+  blockReferenceType,
+  forEachRun,
+  PLAIN_U32,
+  PLAIN_U64,
+  readU64,
+  type ValueType,
+  writeU64,
+} from './value-type.ts';

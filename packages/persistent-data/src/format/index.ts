@@ -1,6 +1,54 @@
 /**
- * `format`: every on-disk struct, magic number and checksum, with views and validators. No I/O.
+ * format: every on-disk struct, magic number and checksum, declared once as data, and the views that read blocks in place.
+ *
+ * No I/O. Promises: whatever a validator has let pass, a view can read without leaving the block. Kernel counterparts: the
+ * `__packed` structs of dm-btree-internal.h, dm-space-map-common.h, dm-array.c and dm-thin-metadata.c, and their validators.
  *
  * @module
  */
-export {};
+export { ARRAY_HEADER, ARRAY_VALIDATOR, ArrayBlockView, arrayEntriesFor } from './array-block.ts';
+export {
+  BITMAP_HEADER,
+  BITMAP_VALIDATOR,
+  bitmapCount,
+  bitmapToString,
+  bitmapUsedMask,
+  COUNT_OVERFLOW,
+  setBitmapCount,
+} from './bitmap.ts';
+export {
+  INTERNAL_MAX_ENTRIES,
+  MAX_VALUE_SIZE,
+  maxEntriesFor,
+  NODE_FLAG_INTERNAL,
+  NODE_FLAG_LEAF,
+  NODE_HEADER,
+  NODE_VALIDATOR,
+  NodeView,
+} from './btree-node.ts';
+export {
+  ENTRIES_PER_BITMAP,
+  MAX_METADATA_BITMAPS,
+  MAX_METADATA_BLOCKS,
+  METADATA_BLOCK_SECTORS,
+  METADATA_BLOCK_SIZE,
+  SALT,
+  SECTOR_SIZE,
+  SPACE_MAP_ROOT_AREA,
+  SUPERBLOCK_LOCATION,
+  WORD_SHIFT,
+  WORDS_PER_BLOCK,
+} from './constants.ts';
+export { blockChecksum, crc32cBytes, crc32cWords } from './crc32c.ts';
+export { INDEX_ENTRY, METADATA_INDEX, METADATA_INDEX_VALIDATOR } from './index-block.ts';
+export { type Field, type FieldType, Layout } from './layout.ts';
+export { readSpaceMapRoot, SPACE_MAP_ROOT, type SpaceMapRoot, writeSpaceMapRoot } from './space-map-root.ts';
+export {
+  DEVICE_DETAILS,
+  THIN_FLAG_NEEDS_CHECK,
+  THIN_MAGIC,
+  THIN_SUPERBLOCK,
+  THIN_SUPERBLOCK_VALIDATOR,
+  THIN_VERSION,
+} from './thin-superblock.ts';
+export { type BlockKind, type BlockValidator, blockValidator, type FieldProblem } from './validator.ts';

@@ -1,0 +1,14 @@
+import { NODE_FLAG_LEAF, NODE_VALIDATOR } from '../format/index.ts';
+import type { Root, TreeContext } from './tree-context.ts';
+
+/** Makes an empty tree (or sub-tree): a leaf without entries. Answers its root. One block. */
+export function createEmpty<V>(tree: TreeContext<V>): Root {
+  const { tm, left } = tree;
+  const base = tm.newBlock(NODE_VALIDATOR);
+  left.base = base;
+  // A leaf of an upper level holds block numbers. The kernel uses the last level's size everywhere, and has 8 bytes there too.
+  left.setHeader(NODE_FLAG_LEAF, 0, tree.valueType.size);
+  const root = tm.blockManager.blockAt(base);
+  tm.unlock(base);
+  return root;
+}
