@@ -1,0 +1,68 @@
+/** Writes the XML of a pool that a test describes. Plain on purpose: the library's own writer is what is tested with it. */
+
+import type { WalkedDevice, WalkedPool } from '../golden/walk.ts';
+
+function mappingLines(device: WalkedDevice): string[] {
+  const lines: string[] = [];
+  const { mappings } = device;
+  for (let i = 0; i < mappings.length; ) {
+    const [block, data, time] = mappings[i]!;
+    let length = 1;
+    while (follows(mappings[i + length], block + length, data + length, time)) length += 1;
+    lines.push(
+      length === 1
+        ? `<single_mapping origin_block="${block}" data_block="${data}" time="${time}"/>`
+        : `<range_mapping origin_begin="${block}" data_begin="${data}" length="${length}" time="${time}"/>`,
+    );
+    i += length;
+  }
+  return lines;
+}
+
+function follows(mapping: readonly number[] | undefined, block: number, data: number, time: number): boolean {
+  return mapping !== undefined && mapping[0] === block && mapping[1] === data && mapping[2] === time;
+}
+
+/** The XML that thin_restore takes. */
+export function poolXml(pool: WalkedPool): string {
+  const { time, transactionId, dataBlockSizeSectors, nrDataBlocks, devices } = pool;
+  const lines = [
+    `<superblock uuid="" time="${time}" transaction="${transactionId}" version="2" ` +
+      `data_block_size="${dataBlockSizeSectors}" nr_data_blocks="${nrDataBlocks}">`,
+  ];
+  for (const device of devices) {
+    lines.push(
+      `<device dev_id="${device.id}" mapped_blocks="${device.mappings.length}" transaction="${device.transactionId}" ` +
+        `creation_time="${device.creationTime}" snap_time="${device.snapshottedTime}">`,
+      ...mappingLines(device),
+      '</device>',
+    );
+  }
+  return `${[...lines, '</superblock>'].join('\n')}\n`;
+}
+
+/** Describes a pool: each device by its mappings `[virtual block, data block, length, time]`. */
+export function describePool(options: {
+  readonly nrDataBlocks: number;
+  readonly blockSectors?: number;
+  readonly time?: number;
+  readonly transactionId?: number;
+  readonly devices: readonly {
+    readonly id: number;
+    readonly snapshottedTime?: number;
+    readonly runs: readonly (readonly [block: number, data: number, length: number, time: number])[];
+  }[];
+}): WalkedPool {
+  return {
+    time: options.time ?? 0,
+    transactionId: options.transactionId ?? 0,
+    nrDataBlocks: options.nrDataBlocks,
+    dataBlockSizeSectors: options.blockSectors ?? 128,
+    devices: options.devices.map(({ id, snapshottedTime = 0, runs }) => {
+      const mappings = runs.flatMap(([block, data, length, time]) =>
+        Array.from({ length }, (_, i) => [block + i, data + i, time] as const),
+      );
+      return { id, mappedBlocks: mappings.length, transactionId: 0, creationTime: 0, snapshottedTime, mappings };
+    }),
+  };
+}
