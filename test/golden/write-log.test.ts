@@ -12,7 +12,7 @@ describe('the write log', () => {
     expect(describeDifferences(device, goldenImage('thin', 'log-thin-after').bytes())).toBe('');
   });
 
-  test('has the marks that the guest set, and the log's own', () => {
+  test('has the marks of the guest and its own end mark', () => {
     const marks = entries.flatMap(({ mark }) => mark ?? []);
     expect(marks.slice(0, 3)).toEqual(['format', 'create_thin', 'write-0-299']);
     expect(marks.at(-1)).toBe('dm-log-writes-end');
