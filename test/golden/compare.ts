@@ -44,11 +44,6 @@ export interface BlockDifference {
   readonly nrBytes: number;
 }
 
-function sameBlock(found: Uint8Array, wanted: Uint8Array): boolean {
-  for (let i = 0; i < BLOCK_SIZE; i += 1) if (found[i] !== wanted[i]) return false;
-  return true;
-}
-
 function compareBlock(block: number, found: Uint8Array, wanted: Uint8Array): BlockDifference {
   let [offset, nrBytes] = [-1, 0];
   for (let i = 0; i < BLOCK_SIZE; i += 1) {
@@ -71,9 +66,10 @@ function compareBlock(block: number, found: Uint8Array, wanted: Uint8Array): Blo
 /** All blocks that differ, in order. Devices of different length differ in length only through {@link describeDifferences}. */
 export function compareDevices(found: Uint8Array, wanted: Uint8Array): BlockDifference[] {
   const differences: BlockDifference[] = [];
+  if (Buffer.compare(found, wanted) === 0) return differences;
   for (let begin = 0; begin + BLOCK_SIZE <= Math.min(found.length, wanted.length); begin += BLOCK_SIZE) {
     const [a, b] = [found.subarray(begin, begin + BLOCK_SIZE), wanted.subarray(begin, begin + BLOCK_SIZE)];
-    if (!sameBlock(a, b)) differences.push(compareBlock(begin / BLOCK_SIZE, a, b));
+    if (Buffer.compare(a, b) !== 0) differences.push(compareBlock(begin / BLOCK_SIZE, a, b));
   }
   return differences;
 }

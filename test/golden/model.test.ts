@@ -3,7 +3,7 @@
 import { describe, expect, test } from 'vitest';
 import type { MetadataFactory } from './metadata.ts';
 import { ModelMetadata } from './model.ts';
-import { beginReplay, type GoldenPool, replayPool, scriptedPool } from './replay.ts';
+import { beginReplay, type GoldenPool, REPLAY_POOLS, replayPool, scriptedPool } from './replay.ts';
 import { walkPool } from './walk.ts';
 
 /** A factory that keeps its one model when the pool is opened again, and marks the disk as formatted. */
@@ -36,4 +36,4 @@ function suite(pool: GoldenPool): void {
 }
 
 describe('scripted', () => suite(scriptedPool()));
-describe.each(['coll', 'order', 'tiny', 'wide'])('replay/%s', (name) => suite(replayPool(name)));
+describe.each(REPLAY_POOLS)('replay/%s', (name) => suite(replayPool(name)));

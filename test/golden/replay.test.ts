@@ -2,9 +2,9 @@
 
 import { describe, expect, test } from 'vitest';
 import { thinMetadata } from './library.ts';
-import { beginReplay, compareStep, replayPool } from './replay.ts';
+import { beginReplay, compareStep, REPLAY_POOLS, replayPool } from './replay.ts';
 
-describe.skipIf(!thinMetadata).each(['coll', 'tiny', 'wide', 'order'])('replay/%s', (name) => {
+describe.skipIf(!thinMetadata).each(REPLAY_POOLS)('replay/%s', (name) => {
   const pool = replayPool(name);
   const replay = beginReplay(pool, thinMetadata!);
   test.each(pool.steps.map((step) => [step.name, step] as const))('%s gives the same bytes', (_, step) => {

@@ -1,12 +1,12 @@
 /** Replays the steps of a golden pool and compares the metadata device with the kernel's after each. */
 
-import { readFileSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { BLOCK_SIZE, describeDifferences } from './compare.ts';
 import { GOLDEN, type GoldenImage, goldenImage, goldenImages } from './image.ts';
 import { ImageDevice } from './image-device.ts';
 import type { MetadataFactory } from './metadata.ts';
-import { parseScript, type Step, stepsOfRecords } from './script.ts';
+import { parseScript, parseTranscript, type Step, stepsOfRecords } from './script.ts';
 import { Target } from './target.ts';
 
 /** A pool whose every commit is known. */
@@ -25,10 +25,16 @@ export function scriptedPool(): GoldenPool {
   return { family: 'scripted', steps, image: (step) => goldenImage('scripted', step.name) };
 }
 
-/** The pools below `replay`: `coll`, `order`, `tiny`, `wide`. Their commands come out of the guest's script. */
+/** All pools below `replay`. Those with large images come last. */
+export const REPLAY_POOLS = ['coll', 'tiny', 'nopassdown', 'devices', 'wide', 'order', 'growth'];
+
+/** A pool below `replay`. Its commands come out of the guest's script, or of the transcript of what the guest ran. */
 export function replayPool(name: string): GoldenPool {
   const family = `replay/${name}`;
-  const steps = parseScript(readFileSync(join(GOLDEN, family, 'script.sh'), 'utf8'));
+  const script = join(GOLDEN, family, 'script.sh');
+  const steps = existsSync(script)
+    ? parseScript(readFileSync(script, 'utf8'))
+    : parseTranscript(readFileSync(join(GOLDEN, family, 'transcript.txt'), 'utf8'));
   const image = (step: Step) => (step.name === 'end' ? undefined : goldenImage(family, step.name));
   return { family, steps, image };
 }

@@ -1,6 +1,6 @@
 /**
  * Reads what was done to a pool: guest scripts (`replay/POOL/script.sh`) and the kernel oracle's records of what was run
- * (`scripted/NAME.txt`). Both are flat lists of commands; a small grammar suffices.
+ * (`scripted/NAME.txt`, `replay/POOL/transcript.txt`). All are flat lists of commands; a small grammar suffices.
  */
 
 /** One command given to device-mapper or to a device on it. Units: 512-byte sectors and bytes as the names say. */
@@ -195,6 +195,17 @@ export function parseScript(text: string): Step[] {
 /** Parses a record: lines that begin with `+ ` are the commands, all others what they printed. */
 export function parseRecord(text: string): Command[] {
   return text.split('\n').flatMap((line) => (line.startsWith('+ ') ? parseCommand(line.slice(2)) : []));
+}
+
+/** Parses the transcript of a pool: a record in which `@@save NAME` lines end the steps. */
+export function parseTranscript(text: string): Step[] {
+  const steps: Step[] = [];
+  let begin = 0;
+  for (const save of text.matchAll(/^@@save (\S+)\n/gm)) {
+    steps.push({ name: save[1]!, commands: parseRecord(text.slice(begin, save.index)) });
+    begin = save.index + save[0].length;
+  }
+  return steps;
 }
 
 /** Makes steps of the growing records of one pool: each begins with all that the one before holds. */

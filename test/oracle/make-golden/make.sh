@@ -1,34 +1,54 @@
 #!/bin/bash
-# Makes the golden images: make.sh OUTDIR [thin|scripted|cache|era ...]
+# Makes the golden images: make.sh OUTDIR [thin|scripted|replay|cache|era ...]
 # For each image NAME: NAME.bin.gz (the metadata device), NAME.txt (what was
 # done, with the kernel's status lines), NAME.check.txt and NAME.xml (what the
 # user-land check and dump tools say of it; needs thin-provisioning-tools).
 # log-NAME.bin.gz is no metadata but a dm-log-writes log; log-NAME.list.txt tells
-# what is in it.
+# what is in it. For `replay` a folder for each pool: its images and transcript.txt,
+# all commands with the place of each image.
 set -euo pipefail
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 out=$1
 shift
-[ $# -gt 0 ] || set -- thin scripted cache era
+[ $# -gt 0 ] || set -- thin scripted replay cache era
 command -v thin_check >/dev/null || { echo 'make: no thin_check; `npm run peers` installs it' >&2; exit 1; }
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
+
+# Takes the images of `replay` off the disk $2, and the transcript of each pool's
+# first round out of the console's output; both into folders below $1.
+save_pools() {
+  awk -v dir="$1" '
+    /^@@begin / { file = $3 ? "/dev/null" : dir "/" $2 "/transcript.txt"; system("mkdir -p " dir "/" $2); next }
+    /^@@end/ { exit }
+    file { print >file }' "$1/console.txt"
+  grep '^@@save ' "$1/console.txt" | while read -r _ name slot size; do
+    dd if="$2" bs=512 skip="$slot" count="$size" status=none | gzip -9n >"$1/$name.bin.gz"
+  done
+  sed -i 's|^@@save [^/]*/\([^ ]*\) .*|@@save \1|' "$1"/*/transcript.txt
+}
 
 for family in "$@"; do
   case $family in
     thin) sizes="8M 8G 64M" tool=thin ;;
     scripted) sizes="4M 64M" tool=thin ;;
+    replay) sizes="256M 16G" tool=thin ;;
     cache) sizes="4M 32M 256M" tool=cache ;;
     era) sizes="4M 1G" tool=era ;;
   esac
   disks=()
-  for size in $sizes 512M; do
+  for size in $sizes 2G; do
     disks+=("$work/$family-${#disks[@]}.img")
     truncate -s "$size" "${disks[-1]}"
   done
   mkdir -p "$out/$family"
   ORACLE_TIMEOUT=${ORACLE_TIMEOUT:-3000} "$here/../kernel-oracle.sh" "$here/$family.sh" "${disks[@]}" >"$out/$family/console.txt" ||
     { tail "$out/$family/console.txt" >&2; exit 1; }
+
+  if [ "$family" = replay ]; then
+    save_pools "$out/replay" "${disks[-1]}"
+    continue
+  fi
 
   # An image's record: all lines from the start of its pool up to its copy.
   awk -v dir="$out/$family" '
