@@ -32,7 +32,16 @@ export function writtenBlock(tag: string, index: number, blockBytes: number): Ui
   return bytes;
 }
 
-/** Makes a sparse data image in which the given blocks say their numbers. */
+/** A pool of which only virtual blocks below `end` are looked at: for pools too large to fill with data. */
+export function firstBlocks(pool: WalkedPool, end: number): WalkedPool {
+  const devices = pool.devices.map((device) => ({
+    ...device,
+    mappings: device.mappings.filter(([block]) => block < end),
+  }));
+  return { ...pool, devices };
+}
+
+/** Makes a sparse data image in which all blocks that are mapped say their numbers. */
 export function makeDataImage(path: string, pool: WalkedPool): void {
   const blockBytes = pool.dataBlockSizeSectors * SECTOR_SIZE;
   const file = openSync(path, 'w');
