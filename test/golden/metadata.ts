@@ -26,6 +26,10 @@ export interface TargetMetadata {
   createSnapshot(options: { readonly snapshot: number; readonly origin: number }): void;
   deleteThin(id: number): void;
   openThin(id: number): TargetThin;
+  /** Includes blocks freed since the last commit, which cannot be allocated before the next. */
+  readonly nrFreeData: number;
+  /** Without the reserve for commits and deletions. */
+  readonly nrFreeMetadata: number;
   allocateDataBlock(): number;
   incDataRange(begin: number, end: number): void;
   decDataRange(begin: number, end: number): void;

@@ -24,6 +24,7 @@ export class ModelMetadata implements TargetMetadata {
   readonly #counts: number[] = [];
   #committed: readonly number[] = [];
   #nrDataBlocks: number;
+  #nrUsed = 0;
   #cursor = 0;
   #time = 0;
   #transactionId = 0;
@@ -35,18 +36,18 @@ export class ModelMetadata implements TargetMetadata {
   }
 
   createThin(id: number): void {
-    this.#add(id, this.#time, new Map());
+    this.#make(id, this.#time, new Map());
   }
 
   createSnapshot(options: { readonly snapshot: number; readonly origin: number }): void {
     const origin = this.#device(options.origin);
     this.#time += 1;
-    this.#add(options.snapshot, this.#time, new Map(origin.mappings));
+    this.#make(options.snapshot, this.#time, new Map(origin.mappings));
     this.#count(origin, 1);
     origin.snapshottedTime = this.#time;
   }
 
-  #add(id: number, creationTime: number, mappings: ModelDevice['mappings']): void {
+  #make(id: number, creationTime: number, mappings: ModelDevice['mappings']): void {
     if (this.#devices.has(id)) throw new Error(`device ${id} exists already`);
     const times = { creationTime, snapshottedTime: creationTime };
     this.#devices.set(id, { id, transactionId: this.#transactionId, ...times, changed: false, nrOpen: 0, mappings });
@@ -59,7 +60,22 @@ export class ModelMetadata implements TargetMetadata {
   }
 
   #count(device: ModelDevice, change: number): void {
-    for (const { dataBlock } of device.mappings.values()) this.#counts[dataBlock]! += change;
+    for (const { dataBlock } of device.mappings.values()) this.#add(dataBlock, change);
+  }
+
+  #add(dataBlock: number, change: number): void {
+    const before = this.#counts[dataBlock] ?? 0;
+    this.#counts[dataBlock] = before + change;
+    this.#nrUsed += Math.sign(before + change) - Math.sign(before);
+  }
+
+  get nrFreeData(): number {
+    return this.#nrDataBlocks - this.#nrUsed;
+  }
+
+  /** A model has no metadata device to fill. */
+  get nrFreeMetadata(): number {
+    return Number.POSITIVE_INFINITY;
   }
 
   deleteThin(id: number): void {
@@ -99,7 +115,7 @@ export class ModelMetadata implements TargetMetadata {
   #drop(device: ModelDevice, virtualBlock: number): void {
     const old = device.mappings.get(virtualBlock);
     if (old === undefined) return;
-    this.#counts[old.dataBlock]! -= 1;
+    this.#add(old.dataBlock, -1);
     device.mappings.delete(virtualBlock);
   }
 
@@ -108,7 +124,7 @@ export class ModelMetadata implements TargetMetadata {
       for (let block = begin; block < this.#nrDataBlocks; block += 1) {
         if (this.#counts[block] || this.#committed[block]) continue;
         this.#cursor = block + 1;
-        this.#counts[block] = 1;
+        this.#add(block, 1);
         return block;
       }
     }
@@ -116,11 +132,11 @@ export class ModelMetadata implements TargetMetadata {
   }
 
   incDataRange(begin: number, end: number): void {
-    for (let block = begin; block < end; block += 1) this.#counts[block] = (this.#counts[block] ?? 0) + 1;
+    for (let block = begin; block < end; block += 1) this.#add(block, 1);
   }
 
   decDataRange(begin: number, end: number): void {
-    for (let block = begin; block < end; block += 1) this.#counts[block]! -= 1;
+    for (let block = begin; block < end; block += 1) this.#add(block, -1);
   }
 
   resizeData(nrDataBlocks: number): void {

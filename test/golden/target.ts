@@ -183,8 +183,17 @@ export class Target {
     const end = Math.ceil((offsetBytes + lengthBytes) / this.#blockBytes);
     for (let block = Math.floor(offsetBytes / this.#blockBytes); block < end; block += 1) {
       const found = thin.find(block);
-      if (found === undefined || found.shared) thin.insert(block, this.#openPool.metadata.allocateDataBlock());
+      if (found === undefined || found.shared) thin.insert(block, this.#allocate());
     }
+  }
+
+  /** Commits before, to get back what was freed in this transaction, and after, before metadata's reserve is touched. */
+  #allocate(): number {
+    const { metadata } = this.#openPool;
+    if (metadata.nrFreeData === 0) metadata.commit();
+    const block = metadata.allocateDataBlock();
+    if (metadata.nrFreeMetadata === 0) metadata.commit();
+    return block;
   }
 
   #flush(name: string): void {
