@@ -1,4 +1,12 @@
-import { assert, CorruptionError, DeviceError, PersistentDataError, ReadOnlyError, Slab, UnsupportedError } from '../base/index.ts';
+import {
+  assert,
+  CorruptionError,
+  DeviceError,
+  PersistentDataError,
+  ReadOnlyError,
+  Slab,
+  UnsupportedError,
+} from '../base/index.ts';
 import { type BlockValidator, METADATA_BLOCK_SIZE, WORD_SHIFT, WORDS_PER_BLOCK } from '../format/index.ts';
 import type { BlockDevice } from '../io/index.ts';
 import { BlockMap } from './block-map.ts';
@@ -82,7 +90,9 @@ export class BlockManager {
   constructor(device: BlockDevice, options: BlockManagerOptions = {}) {
     const capacity = options.cacheBlocks ?? DEFAULT_CACHE_BLOCKS;
     if (!Number.isSafeInteger(capacity) || capacity < MIN_CACHE_BLOCKS) {
-      throw new RangeError(`Cannot make a cache: cacheBlocks is ${capacity}, an integer of at least ${MIN_CACHE_BLOCKS} is wanted`);
+      throw new RangeError(
+        `Cannot make a cache: cacheBlocks is ${capacity}, an integer of at least ${MIN_CACHE_BLOCKS} is wanted`,
+      );
     }
     if (device.nrBlocks > 2 ** 31) {
       throw new UnsupportedError(`Cannot open device: it has ${device.nrBlocks} blocks, at most 2^31 are supported`);
@@ -145,7 +155,8 @@ export class BlockManager {
 
   /** @throws {ReadOnlyError} when the device itself is read-only. */
   setReadWrite(): void {
-    if (this.#device.readOnly) throw new ReadOnlyError('Cannot make the block manager writable: the device is read-only');
+    if (this.#device.readOnly)
+      throw new ReadOnlyError('Cannot make the block manager writable: the device is read-only');
     this.#readOnly = false;
   }
 
@@ -420,7 +431,10 @@ export class BlockManager {
         buffers.push(this.#bytesOf(slot));
         i++;
       } while (i < slots.length && blockOf[slots[i]!] === begin + buffers.length);
-      this.#callDevice(() => this.#device.write(begin, buffers), `write blocks ${begin} to ${begin + buffers.length - 1}`);
+      this.#callDevice(
+        () => this.#device.write(begin, buffers),
+        `write blocks ${begin} to ${begin + buffers.length - 1}`,
+      );
       this.#writes++;
       this.#blocksWritten += buffers.length;
     }
@@ -429,7 +443,8 @@ export class BlockManager {
   }
 
   #lockForWriting(slot: number): void {
-    if (this.#locks[slot] !== NOBODY) throw this.#usedTwice(this.#blockOf[slot]!, this.#validators[slot]?.kind ?? 'unknown');
+    if (this.#locks[slot] !== NOBODY)
+      throw this.#usedTwice(this.#blockOf[slot]!, this.#validators[slot]?.kind ?? 'unknown');
     this.#locks[slot] = WRITER;
     this.#nrLocked++;
     if (this.#dirty[slot] === 1) return;
@@ -489,7 +504,13 @@ export class BlockManager {
 
   #outside(b: number, kind: string): CorruptionError {
     const message = `Cannot read ${kind} block ${b}: the device has ${this.#nrBlocks} blocks`;
-    return new CorruptionError(message, { block: b, kind, field: 'blocknr', found: b, expected: `below ${this.#nrBlocks}` });
+    return new CorruptionError(message, {
+      block: b,
+      kind,
+      field: 'blocknr',
+      found: b,
+      expected: `below ${this.#nrBlocks}`,
+    });
   }
 
   #refuseIfReadOnly(b: number): void {
@@ -515,7 +536,8 @@ export class BlockManager {
   }
 
   #latch(error: unknown, action: string): PersistentDataError {
-    const failure = error instanceof PersistentDataError ? error : new DeviceError(`Cannot ${action}: ${error}`, { cause: error });
+    const failure =
+      error instanceof PersistentDataError ? error : new DeviceError(`Cannot ${action}: ${error}`, { cause: error });
     this.#failure ??= failure;
     this.#readOnly = true;
     this.reset();

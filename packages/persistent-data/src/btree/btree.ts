@@ -82,7 +82,13 @@ export class Btree<V> {
     context.setKeys(keys);
     const last = this.#subRoot(root, this.levels - 1, reader);
     if (last < 0) return -1;
-    const index = findExact(reader, this.#node, last, context.keyHigh[this.levels - 1]!, context.keyLow[this.levels - 1]!);
+    const index = findExact(
+      reader,
+      this.#node,
+      last,
+      context.keyHigh[this.levels - 1]!,
+      context.keyLow[this.levels - 1]!,
+    );
     return index === NOT_FOUND ? -1 : this.#valueAt(index);
   }
 
@@ -146,10 +152,13 @@ export class Btree<V> {
     return this.#guard(() => {
       const newRoot = removeKey(this.#context, root);
       if (newRoot === undefined) {
-        throw new CorruptionError(`Cannot remove key ${String(keys)}: it was found and then lost, the tree is out of order`, {
-          block: root,
-          kind: 'btree_node',
-        });
+        throw new CorruptionError(
+          `Cannot remove key ${String(keys)}: it was found and then lost, the tree is out of order`,
+          {
+            block: root,
+            kind: 'btree_node',
+          },
+        );
       }
       return newRoot;
     });
@@ -167,7 +176,13 @@ export class Btree<V> {
     const endHigh = context.keyHigh[0]!;
     const endLow = context.keyLow[0]!;
     context.setKeys(begin);
-    const removal: LeafRemoval = { root, high: context.keyHigh[0]!, low: context.keyLow[0]!, exhausted: false, count: 0 };
+    const removal: LeafRemoval = {
+      root,
+      high: context.keyHigh[0]!,
+      low: context.keyLow[0]!,
+      exhausted: false,
+      count: 0,
+    };
     return this.#guard(() => {
       removeLeaves(context, removal, endHigh, endLow);
       return { root: removal.root, count: removal.count };
@@ -226,7 +241,8 @@ export class Btree<V> {
   }
 
   #edgeKey(root: Root, above: readonly U64[], first: boolean): U64 | undefined {
-    if (above.length >= this.levels) throw new TypeError(`Cannot use ${above.length} keys: the tree has ${this.levels} levels`);
+    if (above.length >= this.levels)
+      throw new TypeError(`Cannot use ${above.length} keys: the tree has ${this.levels} levels`);
     const sub = this.subTree(root, above);
     if (sub === undefined) return undefined;
     const node = this.#node;
@@ -244,4 +260,3 @@ export class Btree<V> {
     }
   }
 }
-

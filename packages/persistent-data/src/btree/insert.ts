@@ -1,7 +1,7 @@
-import type { Root, TreeContext } from './tree-context.ts';
-import { makeRoom, splitBeneath } from './split.ts';
-import type { ValueType } from './value-type.ts';
 import { createEmpty } from './empty.ts';
+import { makeRoom, splitBeneath } from './split.ts';
+import type { Root, TreeContext } from './tree-context.ts';
+import type { ValueType } from './value-type.ts';
 
 /**
  * Goes down one level of the tree to the leaf for its key, shadowing the path and splitting what is full on the way, so that the

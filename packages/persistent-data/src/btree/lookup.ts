@@ -1,4 +1,4 @@
-import { compareHalves, CorruptionError } from '../base/index.ts';
+import { CorruptionError, compareHalves } from '../base/index.ts';
 import { NODE_VALIDATOR, type NodeView } from '../format/index.ts';
 import type { BlockReader } from '../transaction-manager/index.ts';
 
@@ -66,7 +66,8 @@ export function findAtLeast(reader: BlockReader, node: NodeView, root: number, h
     const { nrEntries } = node;
     const index = Math.max(node.lowerBound(high, low), 0);
     if (node.isLeaf) {
-      const from = index < nrEntries && compareHalves(node.keyHigh(index), node.keyLow(index), high, low) < 0 ? index + 1 : index;
+      const from =
+        index < nrEntries && compareHalves(node.keyHigh(index), node.keyLow(index), high, low) < 0 ? index + 1 : index;
       if (from < nrEntries) return from;
       return fallback < 0 ? NOT_FOUND : edgeOf(reader, node, fallback, true);
     }

@@ -17,7 +17,12 @@ import type { ValueType } from './value-type.ts';
  *
  * @returns Whether the key may be there: false when it is below all keys.
  */
-export function rebalanceChildren<V>(tree: TreeContext<V>, type: ValueType<unknown>, high: number, low: number): boolean {
+export function rebalanceChildren<V>(
+  tree: TreeContext<V>,
+  type: ValueType<unknown>,
+  high: number,
+  low: number,
+): boolean {
   const { node } = tree;
   if (node.nrEntries === 1) {
     collapse(tree, type);

@@ -91,7 +91,11 @@ export function removeLeaves<V>(tree: TreeContext<V>, removal: LeafRemoval, endH
     removal.root = spine.root;
     node.base = spine.current;
     const index = Math.max(found, 0);
-    if (!node.isLeaf || index >= node.nrEntries || !isWithin(node.keyHigh(index), node.keyLow(index), removal, endHigh, endLow)) {
+    if (
+      !node.isLeaf ||
+      index >= node.nrEntries ||
+      !isWithin(node.keyHigh(index), node.keyLow(index), removal, endHigh, endLow)
+    ) {
       spine.end();
       return;
     }

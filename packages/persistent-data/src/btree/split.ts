@@ -50,7 +50,13 @@ export function splitBeneath<V>(tree: TreeContext<V>): void {
  *
  * @param index - Where the parent refers to the node. The parent is not full: it was made so on the way down.
  */
-export function makeRoom<V>(tree: TreeContext<V>, type: ValueType<unknown>, index: number, high: number, low: number): void {
+export function makeRoom<V>(
+  tree: TreeContext<V>,
+  type: ValueType<unknown>,
+  index: number,
+  high: number,
+  low: number,
+): void {
   const { spine, center: parent } = tree;
   parent.base = spine.parent;
   const parentNr = parent.nrEntries;
@@ -65,7 +71,8 @@ export function makeRoom<V>(tree: TreeContext<V>, type: ValueType<unknown>, inde
     if (room >= SPACE_THRESHOLD) return evenOut(tree, type, index + 1, false, high, low);
     siblingShared ||= room === SHARED;
   }
-  if (siblingShared || parentNr <= 2 || index === 0 || index === parentNr - 1) return oneIntoTwo(tree, index, high, low);
+  if (siblingShared || parentNr <= 2 || index === 0 || index === parentNr - 1)
+    return oneIntoTwo(tree, index, high, low);
   return twoIntoThree(tree, type, index, high, low);
 }
 
@@ -122,7 +129,13 @@ function oneIntoTwo<V>(tree: TreeContext<V>, index: number, high: number, low: n
 }
 
 /** The left sibling L and the current node N, both full, become L, M and N with a third each. */
-function twoIntoThree<V>(tree: TreeContext<V>, type: ValueType<unknown>, index: number, high: number, low: number): void {
+function twoIntoThree<V>(
+  tree: TreeContext<V>,
+  type: ValueType<unknown>,
+  index: number,
+  high: number,
+  low: number,
+): void {
   const { tm, spine, center: parent, node: right, left, right: middle } = tree;
   left.base = shadowNode(tm, parent.childAt(index - 1), type, left);
   parent.setChild(index - 1, tm.blockManager.blockAt(left.base));

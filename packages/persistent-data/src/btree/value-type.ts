@@ -37,7 +37,11 @@ export function writeU64(slab: Slab, at: number, value: number): void {
 }
 
 /** Calls `range(begin, end)` for each run of consecutive numbers among `count` of them. */
-export function forEachRun(count: number, numberAt: (i: number) => number, range: (begin: number, end: number) => void): void {
+export function forEachRun(
+  count: number,
+  numberAt: (i: number) => number,
+  range: (begin: number, end: number) => void,
+): void {
   let begin = 0;
   let end = 0;
   for (let i = 0; i < count; i++) {
@@ -60,8 +64,18 @@ export function blockReferenceType(tm: TransactionManager): ValueType<number> {
     size: 8,
     read: readU64,
     write: writeU64,
-    inc: (slab, at, count) => forEachRun(count, (i) => readU64(slab, at + 8 * i), (begin, end) => tm.incRange(begin, end)),
-    dec: (slab, at, count) => forEachRun(count, (i) => readU64(slab, at + 8 * i), (begin, end) => tm.decRange(begin, end)),
+    inc: (slab, at, count) =>
+      forEachRun(
+        count,
+        (i) => readU64(slab, at + 8 * i),
+        (begin, end) => tm.incRange(begin, end),
+      ),
+    dec: (slab, at, count) =>
+      forEachRun(
+        count,
+        (i) => readU64(slab, at + 8 * i),
+        (begin, end) => tm.decRange(begin, end),
+      ),
     equal: (slabA, atA, slabB, atB) => readU64(slabA, atA) === readU64(slabB, atB),
   };
 }

@@ -1,6 +1,14 @@
 /**
- * `disk-space-map`: bitmap and reference-count trees, data and metadata variants. Counterparts: dm-space-map-*.c.
+ * disk-space-map: reference counts on disk, for another device's blocks and for the metadata device's own.
+ *
+ * Promises: a block is handed out only if it is free in the current version, in the last commit, and in all versions that are held.
+ * Needs from below: btrees. Here the one cycle of the design is tied, in open-metadata.ts. Kernel counterparts: dm-space-map-common.c,
+ * dm-space-map-disk.c, dm-space-map-metadata.c.
  *
  * @module
  */
-export {};
+export { INDEX_ENTRY_TYPE } from './data-index.ts';
+export { DataSpaceMap } from './data-space-map.ts';
+export { type KeptVersion, KeptVersions } from './kept-versions.ts';
+export { MetadataSpaceMap } from './metadata-space-map.ts';
+export { type CreateMetadataOptions, createMetadata, type Metadata, openMetadata } from './open-metadata.ts';

@@ -32,7 +32,10 @@ export class CoreSpaceMap implements SpaceMap {
   getCount(b: number): number {
     const count = this.#counts[b];
     if (count === undefined) {
-      throw new CorruptionError(`Cannot count block ${b}: the space has ${this.nrBlocks} blocks`, { block: b, field: 'blocknr' });
+      throw new CorruptionError(`Cannot count block ${b}: the space has ${this.nrBlocks} blocks`, {
+        block: b,
+        field: 'blocknr',
+      });
     }
     return count === 255 ? this.#large.get(b)! : count;
   }
@@ -57,7 +60,8 @@ export class CoreSpaceMap implements SpaceMap {
   decRange(begin: number, end: number): void {
     for (let b = begin; b < end; b++) {
       const count = this.getCount(b);
-      if (count === 0) throw new CorruptionError(`Cannot decrement the count of block ${b}: it is 0`, { block: b, field: 'count' });
+      if (count === 0)
+        throw new CorruptionError(`Cannot decrement the count of block ${b}: it is 0`, { block: b, field: 'count' });
       this.setCount(b, count - 1);
     }
   }
@@ -72,7 +76,10 @@ export class CoreSpaceMap implements SpaceMap {
         return b;
       }
     }
-    throw new NoSpaceError(`Cannot allocate a ${this.#space} block: all ${nr} are in use or were until the last commit`, this.#space);
+    throw new NoSpaceError(
+      `Cannot allocate a ${this.#space} block: all ${nr} are in use or were until the last commit`,
+      this.#space,
+    );
   }
 
   extend(extra: number): void {

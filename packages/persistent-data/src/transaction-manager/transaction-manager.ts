@@ -16,7 +16,13 @@ export interface BlockReader {
 /** What the transaction manager tells a trace hook. Block numbers are of the metadata device. */
 export type TraceEvent =
   | { readonly event: 'new'; readonly block: number; readonly kind: string }
-  | { readonly event: 'shadow'; readonly from: number; readonly to: number; readonly kind: string; readonly shared: boolean }
+  | {
+      readonly event: 'shadow';
+      readonly from: number;
+      readonly to: number;
+      readonly kind: string;
+      readonly shared: boolean;
+    }
   | { readonly event: 'inc' | 'dec'; readonly begin: number; readonly end: number }
   | { readonly event: 'pre-commit' | 'commit' };
 
@@ -40,9 +46,10 @@ export class TransactionManager implements BlockReader {
   readonly #prefetches = new PrefetchSet();
   #broken: unknown;
 
-  constructor(blockManager: BlockManager, spaceMap: SpaceMap) {
+  /** @param spaceMap - Of the same device; or what makes it, for a map that keeps its records through this very manager. */
+  constructor(blockManager: BlockManager, spaceMap: SpaceMap | ((tm: TransactionManager) => SpaceMap)) {
     this.blockManager = blockManager;
-    this.spaceMap = spaceMap;
+    this.spaceMap = typeof spaceMap === 'function' ? spaceMap(this) : spaceMap;
   }
 
   /** Why the running transaction can't go on, if it can't. */
