@@ -52,7 +52,7 @@ export class Btree<V> {
 
   /** Makes an empty tree. One block. */
   empty(): Root {
-    return createEmpty(this.#context);
+    return createEmpty(this.#context, 0);
   }
 
   /** Gives up one reference to the whole tree; frees what nobody else refers to. Costs as many blocks as are freed. */

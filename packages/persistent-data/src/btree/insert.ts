@@ -62,7 +62,7 @@ export function insertScratch<V>(tree: TreeContext<V>, root: Root, outcome: { wa
     const low = tree.keyLow[level]!;
     if (index < 0 || !node.hasKey(index, high, low)) {
       // Sub-trees are made where they are first needed. The leaf stays locked meanwhile.
-      const subRoot = createEmpty(tree);
+      const subRoot = createEmpty(tree, level + 1);
       node.base = spine.current;
       index++;
       node.openGap(index, high, low);
