@@ -1,7 +1,8 @@
 import { expect, test } from 'vitest';
+import { BLOCK_SIZE } from './block-device.ts';
 import { checkLength, checkOpen, checkRange, checkRun, MAX_BLOCKS } from './block-run.ts';
 
-const blocks = (...counts: number[]) => counts.map((count) => new Uint8Array(count * 4096));
+const blocks = (...counts: number[]) => counts.map((count) => new Uint8Array(count * BLOCK_SIZE));
 
 test('`checkRun()` counts the blocks of all buffers', () => {
   expect(checkRun('read', 2, blocks(1, 0, 3), 6)).toBe(4);

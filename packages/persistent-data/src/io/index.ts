@@ -14,4 +14,5 @@ export { FileLock } from './file-lock.ts';
 export type { FileDeviceOptions } from './file-open.ts';
 export { MemoryDevice } from './memory-device.ts';
 export { ReadOnlyDevice, type WrapperOptions } from './read-only-device.ts';
+export { deviceError } from './system-error.ts';
 export { WindowDevice, type WindowOptions } from './window-device.ts';

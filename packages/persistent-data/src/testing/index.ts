@@ -1,6 +1,31 @@
 /**
  * `testing`: simulated disks, generators, damage and conformance suites. Public; takes the test library as a parameter.
  *
+ * Promises: what depends on chance depends on a seed only. Needs: the other layers, and a host like Node. Counterpart in the kernel:
+ * the device-mapper targets `flakey`, `dust` and `log-writes`.
+ *
  * @module
  */
-export {};
+export {
+  type BlockDeviceCapabilities,
+  type BlockDeviceSubject,
+  type BlockDeviceSuiteOptions,
+  blockDeviceSuite,
+} from './block-device-suite.ts';
+export { CrashDevice, type CrashDeviceOptions } from './crash-device.ts';
+export { type CrashItem, SECTOR_SIZE, WHOLE } from './crash-item.ts';
+export { CrashPoint, type CrashPointFacts, type CrashState } from './crash-point.ts';
+export type { SamplingOptions } from './crash-sampling.ts';
+export {
+  type ErrorClass,
+  ExpectationError,
+  expectBytes,
+  expectRejects,
+  expectSame,
+  expectThat,
+  expectThrows,
+  type TestFunction,
+} from './expectation.ts';
+export type { CallKind, Fault, FaultMoment } from './fault.ts';
+export { FaultDevice, type FaultDeviceOptions } from './fault-device.ts';
+export { Random } from './random.ts';
