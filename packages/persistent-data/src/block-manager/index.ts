@@ -6,9 +6,5 @@
  *
  * @module
  */
-export {
-  BlockManager,
-  type BlockManagerOptions,
-  type BlockManagerStatistics,
-  DEFAULT_CACHE_BLOCKS,
-} from './block-manager.ts';
+export { BlockManager, type BlockManagerOptions, DEFAULT_CACHE_BLOCKS } from './block-manager.ts';
+export type { BlockManagerStatistics } from './statistics.ts';

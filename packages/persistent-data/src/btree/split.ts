@@ -61,19 +61,17 @@ export function makeRoom<V>(
   parent.base = spine.parent;
   const parentNr = parent.nrEntries;
   let siblingShared = false;
-  if (index > 0) {
-    const room = roomInSibling(tree, parent.childAt(index - 1));
-    if (room >= SPACE_THRESHOLD) return evenOut(tree, type, index - 1, true, high, low);
+  for (const siblingIndex of [index - 1, index + 1]) {
+    if (siblingIndex < 0 || siblingIndex >= parentNr) continue;
+    const room = roomInSibling(tree, parent.childAt(siblingIndex));
+    if (room >= SPACE_THRESHOLD) {
+      evenOut(tree, type, siblingIndex, siblingIndex < index, high, low);
+      return;
+    }
     siblingShared ||= room === SHARED;
   }
-  if (index < parentNr - 1) {
-    const room = roomInSibling(tree, parent.childAt(index + 1));
-    if (room >= SPACE_THRESHOLD) return evenOut(tree, type, index + 1, false, high, low);
-    siblingShared ||= room === SHARED;
-  }
-  if (siblingShared || parentNr <= 2 || index === 0 || index === parentNr - 1)
-    return oneIntoTwo(tree, index, high, low);
-  return twoIntoThree(tree, type, index, high, low);
+  if (siblingShared || parentNr <= 2 || index === 0 || index === parentNr - 1) oneIntoTwo(tree, index, high, low);
+  else twoIntoThree(tree, type, index, high, low);
 }
 
 const SHARED = -1;
