@@ -88,7 +88,10 @@ export function referenceCounts(space: ScratchSpace, trees: readonly CountedTree
     counts.set(b, before + 1);
     if (before > 0) return;
     const node = space.node(b);
-    if (node.isLeaf && levels === 1) return leaf?.(node);
+    if (node.isLeaf && levels === 1) {
+      leaf?.(node);
+      return;
+    }
     const below = node.isLeaf ? levels - 1 : levels;
     const children = Array.from({ length: node.nrEntries }, (_, i) => node.childAt(i));
     for (const child of children) visit(child, below, leaf);

@@ -89,9 +89,7 @@ function rebalanceThree<V>(tree: TreeContext<V>, type: ValueType<unknown>, leftI
   takeChild(tree, type, leftIndex + 1, center);
   takeChild(tree, type, leftIndex + 2, right);
   const total = left.nrEntries + center.nrEntries + right.nrEntries;
-  const third = Math.floor(left.maxEntries / 3);
-  // As in the kernel, except for nodes of 3 entries, which it never has: there the removal that follows would empty a third of 5.
-  if (total < Math.max(4 * third + 1, 3 * third + 3)) deleteCenter(tree, leftIndex);
+  if (total < 4 * Math.floor(left.maxEntries / 3) + 1) deleteCenter(tree, leftIndex);
   else redistributeThree(tree, leftIndex, total);
   tm.unlock(left.base);
   tm.unlock(center.base);
