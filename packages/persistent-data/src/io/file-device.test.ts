@@ -244,7 +244,7 @@ test('a file that may not grow further is a `NoSpaceError` of the host', () => {
   expect(text.trim()).toBe('PDATA_NO_SPACE host EFBIG 16');
 });
 
-const canMount = spawnSync('unshare', ['-rm', 'mount', '-t', 'tmpfs', 'tmpfs', folder]).status === 0;
+const canMount = spawnSync('sh', ['-c', `unshare -rm mount -t tmpfs tmpfs '${folder}'`]).status === 0;
 
 test.runIf(canMount)('a full file system is a `NoSpaceError` when a block of a sparse file is written', () => {
   const mountPoint = mkdtempSync(join(folder, 'small-'));

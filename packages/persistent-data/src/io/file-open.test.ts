@@ -11,6 +11,10 @@ let nrFiles = 0;
 const newFile = () => join(folder, `file-${nrFiles++}`);
 const files = () => readdirSync(folder);
 
+/** Runs a command of the system, which may be missing. */
+const shell = (command: string, argument: string) =>
+  spawnSync('sh', ['-c', command, 'sh', argument], { encoding: 'utf8' });
+
 afterEach(() => {
   vi.restoreAllMocks();
   for (const name of files()) rmSync(join(folder, name), { recursive: true });
@@ -106,7 +110,7 @@ test('a new file’s name is flushed with its folder', () => {
 test('what has no blocks is refused by its kind', () => {
   mkdirSync(join(folder, 'directory'));
   expect(() => FileDevice.open(join(folder, 'directory'))).toThrow('it is a directory');
-  spawnSync('mkfifo', [join(folder, 'pipe')]);
+  shell('mkfifo "$1"', join(folder, 'pipe'));
   for (const path of [join(folder, 'pipe'), '/dev/null']) expect(() => FileDevice.open(path)).toThrow(UnsupportedError);
 });
 
@@ -132,7 +136,7 @@ test('options that contradict each other are refused', () => {
 
 /** A loop device for `path`, or `undefined` where that is not allowed. */
 function attach(path: string): string | undefined {
-  const { status, stdout } = spawnSync('losetup', ['--find', '--show', path], { encoding: 'utf8' });
+  const { status, stdout } = shell('losetup --find --show "$1"', path);
   return status === 0 ? stdout.trim() : undefined;
 }
 
@@ -156,7 +160,7 @@ test('a block device has the size that sysfs says, one opener and no `resize`', 
     device.close();
     FileDevice.open(name).close();
   } finally {
-    spawnSync('losetup', ['--detach', name]);
+    shell('losetup --detach "$1"', name);
   }
 });
 
@@ -174,6 +178,6 @@ test('a block device without a size in sysfs is refused', (context) => {
     expect(() => FileDevice.open(name)).toThrow(UnsupportedError);
   } finally {
     vi.restoreAllMocks();
-    spawnSync('losetup', ['--detach', name]);
+    shell('losetup --detach "$1"', name);
   }
 });
