@@ -1,24 +1,20 @@
-import { type Slab, StateError, type U64 } from '../base/index.ts';
-import { BlockManager, type BlockManagerStatistics } from '../block-manager/index.ts';
-import { SUPERBLOCK_LOCATION, THIN_FLAG_NEEDS_CHECK, THIN_SUPERBLOCK_VALIDATOR } from '../format/index.ts';
+import { StateError, type U64 } from '../base/index.ts';
+import { BlockManager, type BlockManagerOptions, type BlockManagerStatistics } from '../block-manager/index.ts';
+import { THIN_FLAG_NEEDS_CHECK } from '../format/index.ts';
 import type { BlockDevice } from '../io/index.ts';
 import type { DeviceDetails } from './device-details.ts';
-import { DeviceList, ThinDeviceState } from './device-list.ts';
 import { checkRange, findMappedRange, findMapping, insertMapping, removeMappings } from './mappings.ts';
 import { releaseMetadataSnapshot, reserveMetadataSnapshot } from './metadata-snapshot.ts';
-import { checkDeviceId, nextTime, noKeptVersions, PoolCore, type PoolKeptVersions } from './pool-core.ts';
-import { isDataBlockSize, needsCheck, readThinSuperblock, refuseUnsupported } from './superblock.ts';
+import { checkDeviceId, nextTime, noKeptVersions, PoolCore } from './pool-core.ts';
+import { type DataFlush, PoolTransaction } from './pool-transaction.ts';
+import { isDataBlockSize, needsCheck, refuseUnsupported } from './superblock.ts';
 import { type DeviceOperations, ThinDevice } from './thin-device.ts';
 
-export interface ThinMetadataOptions {
+export interface ThinMetadataOptions extends DataFlush {
   /** Cache, in 4096-byte blocks. Default 16384 (64 MiB). */
   readonly cacheBlocks?: number;
   /** Opens for reading only. Default: what the device says. */
   readonly readOnly?: boolean;
-  /** Called at the beginning of each commit that has something to write: flush the data device here. */
-  readonly flushData?: () => void;
-  /** The same for {@link ThinMetadata.commitAsync}; without it `flushData` is used. */
-  readonly flushDataAsync?: () => Promise<void>;
 }
 
 export interface ThinFormatOptions extends ThinMetadataOptions {
@@ -40,23 +36,12 @@ export interface ListedDevice extends DeviceDetails {
  * {@link rollback}; when the device fails, until the pool is opened again. Operations place every byte as the Linux kernel does.
  */
 export class ThinMetadata {
-  readonly #blockManager: BlockManager;
   readonly #device: BlockDevice;
-  readonly #options: ThinMetadataOptions;
-  readonly #kept: PoolKeptVersions;
-  readonly #devices = new DeviceList();
-  #core: PoolCore;
-  /** The superblock of the last commit, as long as it may not be on the disk yet. */
-  #inFlight: Slab | undefined;
-  #changed = false;
-  #closed = false;
+  readonly #transaction: PoolTransaction;
 
-  private constructor(device: BlockDevice, core: PoolCore, kept: PoolKeptVersions, options: ThinMetadataOptions) {
+  private constructor(device: BlockDevice, transaction: PoolTransaction) {
     this.#device = device;
-    this.#blockManager = core.blockManager;
-    this.#core = core;
-    this.#kept = kept;
-    this.#options = options;
+    this.#transaction = transaction;
   }
 
   /**
@@ -71,11 +56,9 @@ export class ThinMetadata {
       );
     }
     checkRange(0, nrDataBlocks);
-    const blockManager = new BlockManager(device, managerOptions(options));
     const kept = noKeptVersions();
-    const core = PoolCore.format(blockManager, dataBlockSizeSectors, kept);
-    const metadata = new ThinMetadata(device, core, kept, options);
-    metadata.#changed = true;
+    const core = PoolCore.format(new BlockManager(device, managerOptions(options)), dataBlockSizeSectors, kept);
+    const metadata = new ThinMetadata(device, new PoolTransaction(core, kept, options, true));
     metadata.commit();
     metadata.resizeData(nrDataBlocks);
     metadata.commit();
@@ -92,84 +75,85 @@ export class ThinMetadata {
     const superblock = PoolCore.readSuperblock(blockManager);
     refuseUnsupported(superblock, blockManager.readOnly);
     const kept = noKeptVersions();
-    return new ThinMetadata(device, PoolCore.open(blockManager, superblock, kept), kept, options);
+    const core = PoolCore.open(blockManager, superblock, kept);
+    return new ThinMetadata(device, new PoolTransaction(core, kept, options, false));
   }
 
   /** The state in core; for this layer's own tools. Replaced by a rollback. */
   get core(): PoolCore {
-    return this.#core;
+    return this.#transaction.core;
   }
 
   get readOnly(): boolean {
-    return this.#blockManager.readOnly;
+    return this.core.blockManager.readOnly;
   }
 
   get dataBlockSizeSectors(): number {
-    return this.#core.dataBlockSizeSectors;
+    return this.core.dataBlockSizeSectors;
   }
 
   /** Blocks of the data device, as of the last commit. */
   get nrDataBlocks(): number {
-    return this.#core.dataSpaceMap.nrBlocks;
+    return this.core.dataSpaceMap.nrBlocks;
   }
 
   /** Includes blocks freed since the last commit, which can't be allocated before the next. */
   get nrFreeData(): number {
-    return this.#core.dataSpaceMap.nrFree;
+    return this.core.dataSpaceMap.nrFree;
   }
 
   get nrMetadataBlocks(): number {
-    return this.#core.spaceMap.nrBlocks;
+    return this.core.spaceMap.nrBlocks;
   }
 
   /** Metadata blocks free for new work: without the reserve that commits and deletions may use. */
   get nrFreeMetadata(): number {
-    return this.#core.nrFreeMetadata;
+    return this.core.nrFreeMetadata;
   }
 
   /** The volume manager's own count. */
   get transactionId(): U64 {
-    return this.#core.transactionId;
+    return this.core.transactionId;
   }
 
   /** The snapshot clock. */
   get time(): number {
-    return this.#core.time;
+    return this.core.time;
   }
 
   /** Block of the metadata snapshot's superblock, or 0. */
   get metadataSnapshot(): number {
-    return this.#core.heldRoot;
+    return this.core.heldRoot;
   }
 
   get needsCheck(): boolean {
-    return needsCheck(this.#core);
+    return needsCheck(this.core);
   }
 
   get statistics(): BlockManagerStatistics {
-    return this.#blockManager.statistics;
+    return this.core.blockManager.statistics;
   }
 
   /** Whether anything was changed since the last commit. */
   get changedThisTransaction(): boolean {
-    return this.#changed;
+    return this.#transaction.changed;
   }
 
   /** Makes an empty device. @throws {StateError} when the id is taken. */
   createThin(id: number): void {
-    this.#change(`create thin device ${id}`, (core) => {
+    this.#transaction.change(`create thin device ${id}`, (core) => {
       this.#refuseTaken(id);
       core.refuseIfOutOfMetadata(`create thin device ${id}`);
       const root = core.deviceTree.empty();
       core.mappingRoot = core.topLevel.insert(core.mappingRoot, id, root);
-      this.#addDevice(id, 0);
+      this.#transaction.addDevice(id);
     });
   }
 
   /** Makes device `snapshot` with all mappings of `origin`, which it shares. O(1): no mapping is touched. */
   createSnapshot(options: { readonly snapshot: number; readonly origin: number }): void {
     const { snapshot, origin } = options;
-    this.#change(`create snapshot ${snapshot} of thin device ${origin}`, (core) => {
+    this.#transaction.change(`create snapshot ${snapshot} of thin device ${origin}`, (core) => {
       this.#refuseTaken(snapshot);
       core.refuseIfOutOfMetadata(`create snapshot ${snapshot}`);
       const root = core.deviceRoot(origin);
@@ -177,8 +161,8 @@ export class ThinMetadata {
       core.tm.inc(root);
       core.mappingRoot = core.topLevel.insert(core.mappingRoot, snapshot, root);
       core.time = time;
-      const device = this.#addDevice(snapshot, 0);
-      const originDevice = this.#load(origin);
+      const device = this.#transaction.addDevice(snapshot);
+      const originDevice = this.#transaction.load(origin);
       device.mappedBlocks = originDevice.mappedBlocks;
       originDevice.snapshottedTime = time;
       originDevice.detailsChanged = true;
@@ -187,36 +171,34 @@ export class ThinMetadata {
 
   /** Deletes a device and gives up its data blocks. @throws {StateError} when somebody has it open, or it is not there. */
   deleteThin(id: number): void {
-    this.#change(`delete thin device ${id}`, (core) => {
-      const device = this.#load(id);
+    this.#transaction.change(`delete thin device ${id}`, (core) => {
+      const device = this.#transaction.load(id);
       if (device.openers > 0) throw new StateError(`Cannot delete thin device ${id}: it is open`);
       // A device of this transaction has no details on the disk yet.
       if (core.details.has(core.detailsRoot, id)) core.detailsRoot = core.details.remove(core.detailsRoot, id);
       core.mappingRoot = core.topLevel.remove(core.mappingRoot, id);
-      device.isGone = true;
-      this.#devices.remove(device);
+      this.#transaction.dropDevice(device);
     });
   }
 
   /** Opens a device. @throws {StateError} when it is not there. */
   openThin(id: number): ThinDevice {
-    this.#refuseUnusable(`open thin device ${id}`);
-    const device = this.#load(id);
+    this.#transaction.refuseUnusable(`open thin device ${id}`);
+    const device = this.#transaction.load(id);
     device.openers++;
     return new ThinDevice(this.#deviceOperations, device);
   }
 
   /** All devices, by id, with the changes of this transaction. */
   devices(): ListedDevice[] {
-    this.#refuseUnusable('list thin devices');
-    const core = this.#core;
+    this.#transaction.refuseUnusable('list thin devices');
+    const { core } = this;
     const found: ListedDevice[] = [];
     for (let from = 0; ; ) {
       const next = core.topLevel.lookupNext(core.mappingRoot, from);
       if (next === undefined) return found;
       const id = Number(next.key);
-      const details = this.#devices.find(id) ?? this.#readDetails(id);
-      const { mappedBlocks, transactionId, creationTime, snapshottedTime } = details;
+      const { mappedBlocks, transactionId, creationTime, snapshottedTime } = this.#transaction.details(id);
       found.push({ id, mappedBlocks, transactionId, creationTime, snapshottedTime });
       from = id + 1;
     }
@@ -224,8 +206,8 @@ export class ThinMetadata {
 
   /** Whether there is a device of this id. */
   hasThin(id: number): boolean {
-    this.#refuseUnusable(`look for thin device ${id}`);
-    return this.#core.topLevel.has(this.#core.mappingRoot, id);
+    this.#transaction.refuseUnusable(`look for thin device ${id}`);
+    return this.core.topLevel.has(this.core.mappingRoot, id);
   }
 
   /**
@@ -233,35 +215,35 @@ export class ThinMetadata {
    * @throws {NoSpaceError} of data space. Blocks freed in this transaction come back with a commit: {@link nrFreeData} counts them.
    */
   allocateDataBlock(): number {
-    return this.#change('allocate a data block', (core) => core.dataSpaceMap.newBlock());
+    return this.#transaction.change('allocate a data block', (core) => core.dataSpaceMap.newBlock());
   }
 
   /** Adds a reference to each data block of the half-open range. */
   incDataRange(begin: number, end: number): void {
-    this.#change('inc data blocks', (core) => core.dataSpaceMap.incRange(begin, end));
+    this.#transaction.change('inc data blocks', (core) => core.dataSpaceMap.incRange(begin, end));
   }
 
   /** Gives up a reference to each data block of the half-open range. */
   decDataRange(begin: number, end: number): void {
-    this.#change('dec data blocks', (core) => core.dataSpaceMap.decRange(begin, end));
+    this.#transaction.change('dec data blocks', (core) => core.dataSpaceMap.decRange(begin, end));
   }
 
   /** Whether a data block has more than one reference. */
   dataBlockIsShared(block: number): boolean {
-    this.#refuseUnusable('count a data block');
-    return this.#core.dataSpaceMap.countIsMoreThanOne(block);
+    this.#transaction.refuseUnusable('count a data block');
+    return this.core.dataSpaceMap.countIsMoreThanOne(block);
   }
 
   /** The reference count of a data block. */
   dataBlockCount(block: number): number {
-    this.#refuseUnusable('count a data block');
-    return this.#core.dataSpaceMap.getCount(block);
+    this.#transaction.refuseUnusable('count a data block');
+    return this.core.dataSpaceMap.getCount(block);
   }
 
   /** Sets the number of data blocks. Shrinking wants the tail to be free. Visible in {@link nrDataBlocks} after the commit. */
   resizeData(nrDataBlocks: number): void {
     checkRange(0, nrDataBlocks);
-    this.#change(`resize the data space to ${nrDataBlocks} blocks`, (core) => {
+    this.#transaction.change(`resize the data space to ${nrDataBlocks} blocks`, (core) => {
       const now = core.dataSpaceMap.nrBlocksUncommitted;
       if (nrDataBlocks > now) core.dataSpaceMap.extend(nrDataBlocks - now);
       else if (nrDataBlocks < now) core.dataSpaceMap.shrink(nrDataBlocks);
@@ -274,11 +256,9 @@ export class ThinMetadata {
    */
   resizeMetadata(nrBlocks: number): void {
     checkRange(1, nrBlocks);
-    this.#change(`resize the metadata space to ${nrBlocks} blocks`, (core) => {
+    this.#transaction.change(`resize the metadata space to ${nrBlocks} blocks`, (core) => {
       const now = core.spaceMap.nrBlocks;
-      if (nrBlocks > this.#device.nrBlocks || nrBlocks > this.#blockManager.nrBlocks) {
-        this.#blockManager.resize(Math.max(nrBlocks, this.#device.nrBlocks));
-      }
+      if (nrBlocks > core.blockManager.nrBlocks) core.blockManager.resize(Math.max(nrBlocks, this.#device.nrBlocks));
       if (nrBlocks > now) core.spaceMap.extend(nrBlocks - now);
       else if (nrBlocks < now) core.spaceMap.shrink(nrBlocks);
     });
@@ -287,7 +267,7 @@ export class ThinMetadata {
   /** @throws {StateError} when the transaction id is not `expected`. */
   setTransactionId(options: { readonly expected: U64; readonly next: U64 }): void {
     const { expected, next } = options;
-    this.#change('set the transaction id', (core) => {
+    this.#transaction.change('set the transaction id', (core) => {
       if (BigInt(core.transactionId) !== BigInt(expected)) {
         throw new StateError(`Cannot set the transaction id: it is ${core.transactionId}, ${expected} was expected`);
       }
@@ -297,7 +277,7 @@ export class ThinMetadata {
 
   /** Commits, then makes a metadata snapshot, which counts from the next commit on. @throws {StateError} when there is one. */
   reserveMetadataSnapshot(): void {
-    this.#change('reserve a metadata snapshot', (core) => {
+    this.#transaction.change('reserve a metadata snapshot', (core) => {
       core.refuseIfOutOfMetadata('reserve a metadata snapshot');
       this.commit();
       reserveMetadataSnapshot(core);
@@ -306,42 +286,27 @@ export class ThinMetadata {
 
   /** Gives the metadata snapshot up. @throws {StateError} when there is none. */
   releaseMetadataSnapshot(): void {
-    this.#change('release the metadata snapshot', releaseMetadataSnapshot);
+    this.#transaction.change('release the metadata snapshot', releaseMetadataSnapshot);
   }
 
   /** Sets or clears the flag that says: check before you write. Written with the next commit. */
   setNeedsCheck(wanted: boolean): void {
-    this.#change('set the needs_check flag', (core) => {
+    this.#transaction.change('set the needs_check flag', (core) => {
       core.flags = wanted ? core.flags | THIN_FLAG_NEEDS_CHECK : core.flags & ~THIN_FLAG_NEEDS_CHECK;
     });
   }
 
   /** Calls back when free metadata blocks (the reserve included) fall to `blocks`. Survives a rollback. */
   registerMetadataThreshold(blocks: number, callback: () => void): void {
-    this.#threshold = { blocks, callback };
-    this.#core.spaceMap.registerThreshold(blocks, callback);
+    this.#transaction.registerThreshold(blocks, callback);
   }
-
-  #threshold: { readonly blocks: number; readonly callback: () => void } | undefined;
 
   /**
    * Makes all changes durable, atomically: data flush, metadata, flush, superblock, flush. Does nothing when nothing was changed.
    * When it throws, the disk holds this commit or the last one; open again (or {@link rollback}, where the device is sound).
    */
   commit(): void {
-    this.#refuseUnusable('commit');
-    if (!this.#changed) return;
-    if (this.#inFlight !== undefined)
-      throw new StateError('Cannot commit: an asynchronous commit is under way, await it first');
-    this.#options.flushData?.();
-    const core = this.#core;
-    this.#prepareCommit(core);
-    this.#blockManager.flush();
-    const image = core.superblockImage();
-    const base = this.#blockManager.writeLock(SUPERBLOCK_LOCATION, THIN_SUPERBLOCK_VALIDATOR);
-    this.#blockManager.slab.words.set(image.words, base);
-    core.tm.commit(base);
-    this.#endCommit();
+    this.#transaction.commit();
   }
 
   /**
@@ -349,191 +314,61 @@ export class ThinMetadata {
    * later one in every respect. Several calls are done one after the other.
    */
   async commitAsync(): Promise<void> {
-    while (this.#commitUnderWay !== undefined) await this.#commitUnderWay.catch(() => undefined);
-    this.#refuseUnusable('commit');
-    if (!this.#changed) return;
-    this.#commitUnderWay = this.#commitInBackground();
-    try {
-      await this.#commitUnderWay;
-    } finally {
-      this.#commitUnderWay = undefined;
-    }
-  }
-
-  #commitUnderWay: Promise<void> | undefined;
-
-  async #commitInBackground(): Promise<void> {
-    const core = this.#core;
-    const blockManager = this.#blockManager;
-    // What the disk holds now stays untouched until the new superblock is there, although the next transaction may allocate meanwhile.
-    const held = core.spaceMap.keepCommitted();
-    const heldData = core.dataSpaceMap.keepCommitted();
-    try {
-      // Data written before this call has to be durable before the superblock is.
-      const dataFlushed = this.#options.flushDataAsync?.() ?? this.#options.flushData?.();
-      this.#prepareCommit(core);
-      const image = core.superblockImage();
-      core.tm.finishCommit();
-      this.#inFlight = image;
-      this.#endCommit();
-      blockManager.writeDirty();
-      await Promise.all([dataFlushed, blockManager.flushDeviceAsync()]);
-      const base = blockManager.writeLock(SUPERBLOCK_LOCATION, THIN_SUPERBLOCK_VALIDATOR);
-      blockManager.slab.words.set(image.words, base);
-      blockManager.unlock(base);
-      blockManager.writeBlock(SUPERBLOCK_LOCATION);
-      await blockManager.flushDeviceAsync();
-    } catch (error) {
-      this.#core.tm.markBroken(error);
-      throw error;
-    } finally {
-      this.#inFlight = undefined;
-      this.#kept.metadata.release(held);
-      this.#kept.data.release(heldData);
-    }
+    await this.#transaction.commitAsync();
   }
 
   /** Throws away all changes since the last commit. Handles of devices stay good, except of devices made since. */
   rollback(): void {
-    if (this.#closed) throw new StateError('Cannot roll back: the pool is closed');
-    const blockManager = this.#blockManager;
-    blockManager.reset();
-    const superblock = this.#inFlight ? readThinSuperblock(this.#inFlight, 0) : PoolCore.readSuperblock(blockManager);
-    this.#core = PoolCore.open(blockManager, superblock, this.#kept);
-    if (this.#threshold) this.#core.spaceMap.registerThreshold(this.#threshold.blocks, this.#threshold.callback);
-    for (const device of this.#devices) this.#reload(device);
-    this.#changed = false;
+    this.#transaction.rollback();
   }
 
   /** Commits and closes. The device stays open: it is its opener's. Idempotent. */
   close(): void {
-    if (this.#closed) return;
-    try {
-      if (this.#changed && this.#core.tm.broken === undefined && !this.readOnly) this.commit();
-    } finally {
-      this.#closed = true;
-    }
+    this.#transaction.close();
   }
 
   [Symbol.dispose](): void {
     this.close();
   }
 
-  #prepareCommit(core: PoolCore): void {
-    for (const device of this.#devices) {
-      if (!device.detailsChanged) continue;
-      core.detailsRoot = core.details.insert(core.detailsRoot, device.id, device);
-      device.detailsChanged = false;
-      if (device.openers === 0) this.#devices.remove(device);
-    }
-    try {
-      core.dataSpaceMap.commit();
-    } catch (error) {
-      core.tm.markBroken(error);
-      throw error;
-    }
-    core.tm.prepareCommit();
-  }
-
-  #endCommit(): void {
-    for (const device of this.#devices) device.changedThisTransaction = false;
-    this.#changed = false;
-  }
-
-  #reload(device: ThinDeviceState): void {
-    device.abortedWithChanges ||= device.changedThisTransaction;
-    device.changedThisTransaction = false;
-    device.detailsChanged = false;
-    const details = this.#core.details.lookup(this.#core.detailsRoot, device.id);
-    if (details === undefined) {
-      device.isGone = true;
-      this.#devices.remove(device);
-      return;
-    }
-    device.mappedBlocks = details.mappedBlocks;
-    device.snapshottedTime = details.snapshottedTime;
-  }
-
-  #addDevice(id: number, mappedBlocks: number): ThinDeviceState {
-    const { transactionId, time } = this.#core;
-    const device = new ThinDeviceState(
-      id,
-      { mappedBlocks, transactionId, creationTime: time, snapshottedTime: time },
-      true,
-    );
-    this.#devices.addFirst(device);
-    return device;
-  }
-
-  /** The state of a device, in core from now on. */
-  #load(id: number): ThinDeviceState {
-    checkDeviceId(id);
-    const known = this.#devices.find(id);
-    if (known) return known;
-    const device = new ThinDeviceState(id, this.#readDetails(id), false);
-    this.#devices.addFirst(device);
-    return device;
-  }
-
-  #readDetails(id: number): DeviceDetails {
-    const details = this.#core.details.lookup(this.#core.detailsRoot, id);
-    if (details === undefined) throw new StateError(`Cannot find thin device ${id}: the pool has none of this id`);
-    return details;
-  }
-
   #refuseTaken(id: number): void {
     checkDeviceId(id);
-    if (this.#core.topLevel.has(this.#core.mappingRoot, id)) {
+    if (this.core.topLevel.has(this.core.mappingRoot, id)) {
       throw new StateError(`Cannot create thin device ${id}: the id is taken`);
     }
   }
 
   readonly #deviceOperations: DeviceOperations = {
     find: (device, virtualBlock) => {
-      this.#refuseUnusable('look up a block');
-      return findMapping(this.#core, device, virtualBlock);
+      this.#transaction.refuseUnusable('look up a block');
+      return findMapping(this.core, device, virtualBlock);
     },
     findMappedRange: (device, begin, end) => {
-      this.#refuseUnusable('look up blocks');
-      return findMappedRange(this.#core, device, begin, end);
+      this.#transaction.refuseUnusable('look up blocks');
+      return findMappedRange(this.core, device, begin, end);
     },
     highestMapped: (device) => {
-      this.#refuseUnusable('look up blocks');
-      const key = this.#core.mappings.lastKey(this.#core.mappingRoot, [device.id]);
+      this.#transaction.refuseUnusable('look up blocks');
+      const key = this.core.mappings.lastKey(this.core.mappingRoot, [device.id]);
       return key === undefined ? undefined : Number(key);
     },
     insert: (device, virtualBlock, dataBlock) => {
-      this.#change('map a block', (core) => insertMapping(core, device, virtualBlock, dataBlock));
+      this.#transaction.change('map a block', (core) => insertMapping(core, device, virtualBlock, dataBlock));
     },
     insertRange: (device, virtualBegin, dataBegin, count) => {
-      this.#change('map blocks', (core) => {
+      this.#transaction.change('map blocks', (core) => {
         for (let i = 0; i < count; i++) insertMapping(core, device, virtualBegin + i, dataBegin + i);
       });
     },
     removeRange: (device, begin, end) =>
-      this.#change('unmap blocks', (core) => removeMappings(core, device, begin, end)),
+      this.#transaction.change('unmap blocks', (core) => removeMappings(core, device, begin, end)),
     close: (device) => {
       device.openers--;
     },
   };
-
-  #change<R>(action: string, change: (core: PoolCore) => R): R {
-    this.#refuseUnusable(action);
-    this.#core.refuseIfUnwritable(action);
-    // Before, as a change that fails may be half done; and after, as one of them commits first.
-    this.#changed = true;
-    const result = change(this.#core);
-    this.#changed = true;
-    return result;
-  }
-
-  #refuseUnusable(action: string): void {
-    if (this.#closed) throw new StateError(`Cannot ${action}: the pool is closed`);
-    this.#core.refuseIfBroken(action);
-  }
 }
 
-function managerOptions(options: ThinMetadataOptions): { cacheBlocks?: number; readOnly?: boolean } {
+function managerOptions(options: ThinMetadataOptions): BlockManagerOptions {
   return {
     ...(options.cacheBlocks === undefined ? {} : { cacheBlocks: options.cacheBlocks }),
     ...(options.readOnly === undefined ? {} : { readOnly: options.readOnly }),
