@@ -3,9 +3,10 @@
  */
 
 import { readFileSync, writeFileSync } from 'node:fs';
+import { makeFormatPage } from './format-page.ts';
 
 /** Generated pages: path from the repository's root, and what makes the whole text. */
-const PAGES: { path: string; make: () => string }[] = [];
+const PAGES: { path: string; make: () => string }[] = [{ path: 'docs/format.md', make: makeFormatPage }];
 
 const check = process.argv.includes('--check');
 for (const { path, make } of PAGES) {
