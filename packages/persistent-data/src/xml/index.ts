@@ -7,9 +7,11 @@
  *
  * @module
  */
+
+export { shorten } from './decode.ts';
 export { type XmlElementRule, XmlGrammar } from './grammar.ts';
 export type { XmlTag } from './tag.ts';
-export { ascii, type ByteSink, TextWriter } from './text-writer.ts';
+export { type ByteSink, Literal, TextWriter } from './text-writer.ts';
 export { type XmlHandler, XmlTokenizer } from './tokenizer.ts';
 export { UNKNOWN, XmlVocabulary } from './vocabulary.ts';
 export { type XmlAttributes, XmlWriter } from './xml-writer.ts';

@@ -1,9 +1,11 @@
-import { assert, type U64 } from '../base/index.ts';
+import { assert, highHalf, lowHalf, type U64 } from '../base/index.ts';
 import { ZERO } from './byte-class.ts';
 
 /** Takes bytes: to be used or copied before it returns, as they are overwritten afterwards. What it throws goes to the writer's caller. */
 export type ByteSink = (bytes: Uint8Array) => void;
 
+/** Bytes of the longest literal. */
+const MAX_LITERAL_BYTES = 64;
 /** Digits of 2^53. */
 const MAX_DIGITS = 16;
 const BILLION = 1_000_000_000;
@@ -14,11 +16,31 @@ const PAIRS: Uint8Array = Uint8Array.from(
   (_, i) => ZERO + (i % 2 === 0 ? Math.trunc(i / 20) : (i >>> 1) % 10),
 );
 
-/** The bytes of an ASCII text, for {@link TextWriter.literal}. */
-export function ascii(text: string): Uint8Array {
-  const bytes = new TextEncoder().encode(text);
-  assert(bytes.length === text.length, 'the text is ASCII');
-  return bytes;
+const ENCODER = new TextEncoder();
+
+/** An unsigned 64-bit integer in decimal. @throws {RangeError} when it is none. */
+export function formatU64(value: U64): string {
+  // Taking it apart checks it.
+  highHalf(value);
+  lowHalf(value);
+  return value.toString();
+}
+
+/** A short text to be written millions of times. Kept as words: four bytes at a time are written twice as fast as one by one. */
+export class Literal {
+  /** In bytes. */
+  readonly length: number;
+  /** Little-endian, the last one filled up with zeros. */
+  readonly words: Int32Array;
+
+  constructor(text: string) {
+    const bytes = ENCODER.encode(text);
+    assert(bytes.length <= MAX_LITERAL_BYTES, `a literal has at most ${MAX_LITERAL_BYTES} bytes`);
+    const padded = new Uint8Array((bytes.length + 3) & ~3);
+    padded.set(bytes);
+    this.length = bytes.length;
+    this.words = new Int32Array(padded.buffer);
+  }
 }
 
 /**
@@ -27,6 +49,8 @@ export function ascii(text: string): Uint8Array {
 export class TextWriter {
   readonly #sink: ByteSink;
   readonly #bytes: Uint8Array;
+  readonly #view: DataView;
+  readonly #capacity: number;
   #length = 0;
 
   /** @param options - `bufferBytes`: size of the buffer, so of the pieces, in bytes; 256 KiB by default, at least 64. */
@@ -36,7 +60,9 @@ export class TextWriter {
       throw new RangeError(`Cannot make a text writer: bufferBytes is ${bufferBytes}, at least 64 is wanted`);
     }
     this.#sink = sink;
-    this.#bytes = new Uint8Array(bufferBytes);
+    this.#capacity = bufferBytes;
+    this.#bytes = new Uint8Array(bufferBytes + 4);
+    this.#view = new DataView(this.#bytes.buffer);
   }
 
   /** Hands what is in the buffer to the sink. To be called once at the end. */
@@ -47,39 +73,29 @@ export class TextWriter {
     this.#sink(this.#bytes.subarray(0, length));
   }
 
-  /** Writes bytes as they are. Meant for short ones: what stands between two numbers. */
-  literal(bytes: Uint8Array): void {
-    const length = bytes.length;
-    if (length > this.#bytes.length - this.#length) {
-      this.#long(bytes);
-      return;
-    }
-    const to = this.#bytes;
+  /** Writes a text that was prepared for it. */
+  literal(literal: Literal): void {
+    if (this.#capacity - this.#length < MAX_LITERAL_BYTES) this.flush();
+    const { words } = literal;
     const at = this.#length;
-    // A loop is faster than `set()` up to some 50 bytes.
-    for (let i = 0; i < length; i++) to[at + i] = bytes[i]!;
-    this.#length = at + length;
+    // The zeros behind the last byte will be overwritten.
+    for (let i = 0; i < words.length; i++) this.#view.setInt32(at + 4 * i, words[i]!, true);
+    this.#length = at + literal.length;
   }
 
   /** Writes a string as UTF-8. */
   text(text: string): void {
-    this.literal(new TextEncoder().encode(text));
+    this.#write(ENCODER.encode(text));
   }
 
   /** Writes an unsigned 64-bit integer in decimal. @throws {RangeError} when it is none. */
   u64(value: U64): void {
-    if (typeof value === 'number' && Number.isSafeInteger(value) && value >= 0) {
-      this.decimal(value);
-    } else if (typeof value === 'bigint' && value >= 0n && value <= 0xffff_ffff_ffff_ffffn) {
-      this.text(value.toString());
-    } else {
-      throw new RangeError(`Cannot write ${value}: an unsigned 64-bit integer is wanted`);
-    }
+    this.text(formatU64(value));
   }
 
   /** Writes a whole number from 0 to 2^53 - 1 in decimal, unchecked: other values give nonsense. Makes no string. */
   decimal(value: number): void {
-    if (this.#bytes.length - this.#length < MAX_DIGITS) this.flush();
+    if (this.#capacity - this.#length < MAX_DIGITS) this.flush();
     if (value < BILLION) {
       this.#digits(value | 0, nrDigits(value));
     } else {
@@ -106,10 +122,10 @@ export class TextWriter {
     if ((nrDigits & 1) !== 0) to[at - 1] = ZERO + rest;
   }
 
-  #long(bytes: Uint8Array): void {
+  #write(bytes: Uint8Array): void {
     for (let from = 0; from < bytes.length; ) {
-      if (this.#length === this.#bytes.length) this.flush();
-      const length = Math.min(bytes.length - from, this.#bytes.length - this.#length);
+      if (this.#length === this.#capacity) this.flush();
+      const length = Math.min(bytes.length - from, this.#capacity - this.#length);
       this.#bytes.set(bytes.subarray(from, from + length), this.#length);
       this.#length += length;
       from += length;

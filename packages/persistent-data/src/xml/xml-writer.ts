@@ -1,5 +1,5 @@
 import { assert, type U64 } from '../base/index.ts';
-import { type ByteSink, TextWriter } from './text-writer.ts';
+import { formatU64, TextWriter } from './text-writer.ts';
 
 /** Attributes by name, written in this order. `undefined`: the attribute is left out. */
 export type XmlAttributes = Readonly<Record<string, string | U64 | undefined>>;
@@ -21,12 +21,6 @@ export class XmlWriter extends TextWriter {
   /** The names of the elements that are open, outermost first. */
   readonly #open: string[] = [];
   #isEmpty = true;
-
-  /** @param options - `bufferBytes`: as of {@link TextWriter}. */
-  // biome-ignore lint/complexity/noUselessConstructor: it documents the parameters
-  constructor(sink: ByteSink, options: { readonly bufferBytes?: number } = {}) {
-    super(sink, options);
-  }
 
   /** Writes a start tag. @throws {RangeError} when XML cannot have a value. */
   open(name: string, attributes: XmlAttributes = {}): void {
@@ -60,7 +54,7 @@ function formatAttributes(attributes: XmlAttributes): string {
 }
 
 function formatValue(name: string, value: string | U64): string {
-  if (typeof value !== 'string') return `${value}`;
+  if (typeof value !== 'string') return formatU64(value);
   const found = NO_CHARACTER.exec(value);
   if (found) {
     const code = found[0].charCodeAt(0).toString(16).toUpperCase().padStart(4, '0');
