@@ -7,7 +7,9 @@
  * @module
  */
 export { Btree, type BtreeOptions, type Entry } from './btree.ts';
+export { BtreeBuilder } from './builder.ts';
 export { Cursor, type CursorOptions, type TreeKind } from './cursor.ts';
+export { type BuiltLeaf, LeafBuilder, releaseLeaves } from './leaf-builder.ts';
 export { type NestedRangeOptions, type RangeOptions, range, rangeNested } from './range.ts';
 export { type EntryVisitor, forEachEntry } from './scan.ts';
 export { type Keys, MAX_LEVELS, type Root } from './tree-context.ts';
