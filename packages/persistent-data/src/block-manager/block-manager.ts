@@ -2,6 +2,7 @@ import {
   assert,
   CorruptionError,
   DeviceError,
+  NoSpaceError,
   PersistentDataError,
   ReadOnlyError,
   type Slab,
@@ -17,6 +18,11 @@ export interface BlockManagerOptions {
   readonly cacheBlocks?: number;
   /** Refuses all writing. Default: what the device says. */
   readonly readOnly?: boolean;
+  /**
+   * A write that fails because the host's file system is full (`NoSpaceError`) does not latch: what was to be written stays dirty, and
+   * the owner goes back to its last commit with {@link BlockManager.forgetDirty}. Default false.
+   */
+  readonly survivesFullHost?: boolean;
 }
 
 export const DEFAULT_CACHE_BLOCKS = 16384;
@@ -42,6 +48,7 @@ export class BlockManager {
   readonly slab: Slab;
   readonly #device: BlockDevice;
   readonly #slots: SlotTable;
+  readonly #survivesFullHost: boolean;
   #nrBlocks: number;
   #readOnly: boolean;
   #failure: PersistentDataError | undefined;
@@ -67,6 +74,7 @@ export class BlockManager {
     this.#device = device;
     this.#nrBlocks = device.nrBlocks;
     this.#readOnly = options.readOnly ?? device.readOnly;
+    this.#survivesFullHost = options.survivesFullHost ?? false;
     this.#slots = new SlotTable(capacity);
     this.slab = this.#slots.slab;
   }
@@ -265,6 +273,15 @@ export class BlockManager {
     this.#slots.reset();
   }
 
+  /**
+   * Forgets the content of dirty blocks, and all locks; what is clean stays. As good as {@link reset} for an owner who writes only to blocks
+   * that its last commit does not use: nobody asks for those that were written early. Costs as much as there are dirty blocks.
+   */
+  forgetDirty(): void {
+    this.#refuseIfFailed('roll back');
+    this.#slots.forgetDirty();
+  }
+
   /** Makes the device `nrBlocks` long, if it is not; then blocks up to there can be used. Blocks beyond are forgotten. */
   resize(nrBlocks: number): void {
     this.#refuseIfFailed('resize');
@@ -389,6 +406,7 @@ export class BlockManager {
     try {
       call();
     } catch (error) {
+      if (this.#survivesFullHost && error instanceof NoSpaceError) throw error;
       throw this.#latch(error, action);
     }
   }

@@ -90,7 +90,7 @@ export class SlotTable {
     if (slot === undefined) {
       slot = this.#queues.victim(this.#slotState);
       assert(slot >= 0, 'some block of the cache is not locked');
-      if (this.#dirty[slot] === 1) clean(slot);
+      if (this.#dirty[slot] === 1) this.#cleanVictim(slot, clean);
       this.#evictions++;
       this.#map.evict(this.blockOf[slot]!, this.#evictions & MOMENT_MASK);
     }
@@ -186,6 +186,13 @@ export class SlotTable {
     }
   }
 
+  /** Frees all dirty slots, and takes back all locks. */
+  forgetDirty(): void {
+    this.#locks.fill(NOBODY);
+    this.#nrLocked = 0;
+    for (const slot of this.dirtySlots()) this.drop(slot);
+  }
+
   /** Forgets everything, locks included. */
   reset(): void {
     this.#map.clear();
@@ -199,6 +206,16 @@ export class SlotTable {
     this.#nrDirty = 0;
     this.#evictions = 0;
     this.#freeAll();
+  }
+
+  #cleanVictim(slot: number, clean: (victim: number) => void): void {
+    try {
+      clean(slot);
+    } catch (error) {
+      // Out of its queue already; unless the failure emptied the table, it has to go back into one.
+      if (this.#map.slot(this.blockOf[slot]!) === slot) this.#queues.add(slot, true);
+      throw error;
+    }
   }
 
   #markDirty(slot: number): void {

@@ -9,10 +9,13 @@
 export { Btree, type BtreeOptions, type Entry } from './btree.ts';
 export { BtreeBuilder } from './builder.ts';
 export { Cursor, type CursorOptions, type TreeKind } from './cursor.ts';
+export { insertScratch } from './insert.ts';
 export { type BuiltLeaf, LeafBuilder, releaseLeaves } from './leaf-builder.ts';
+export { findExact, NOT_FOUND } from './lookup.ts';
 export { type NestedRangeOptions, type RangeOptions, range, rangeNested } from './range.ts';
+export { removeKey } from './remove.ts';
 export { type EntryVisitor, forEachEntry } from './scan.ts';
-export { type Keys, MAX_LEVELS, type Root } from './tree-context.ts';
+export { type Keys, MAX_LEVELS, type Root, TreeContext } from './tree-context.ts';
 export {
   blockReferenceType,
   forEachRun,

@@ -44,6 +44,21 @@ export { INDEX_ENTRY, METADATA_INDEX, METADATA_INDEX_VALIDATOR } from './index-b
 export { type Field, type FieldType, Layout } from './layout.ts';
 export { readSpaceMapRoot, SPACE_MAP_ROOT, type SpaceMapRoot, writeSpaceMapRoot } from './space-map-root.ts';
 export {
+  JOURNAL_HEADER,
+  JOURNAL_KIND,
+  JOURNAL_MAGIC,
+  PROOF_ENTRY,
+  STORE_DESCRIPTOR,
+  STORE_KIND,
+  STORE_MAGIC,
+  STORE_NAME,
+  STORE_SNAPSHOT,
+  STORE_SNAPSHOT_HIDDEN,
+  STORE_SUPERBLOCK,
+  STORE_SUPERBLOCK_VALIDATOR,
+  STORE_VERSION,
+} from './store-superblock.ts';
+export {
   DEVICE_DETAILS,
   THIN_FLAG_NEEDS_CHECK,
   THIN_MAGIC,
