@@ -88,7 +88,6 @@ interface Mappings {
  *   repeated elements and attributes; on numbers out of range; when a name is not that of a def before it; when the
  *   mappings of a def or device do not increase, or are not as many as `mapped_blocks`, or are not below `nr_data_blocks`.
  *   The visitor has then seen all up to there, and no `superblockEnd`.
- * @see docs/format.md, "Thin XML"
  */
 export function readThinXml(
   source: Iterable<Uint8Array>,

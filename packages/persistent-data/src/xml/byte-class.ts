@@ -18,7 +18,6 @@ export const CARRIAGE_RETURN = 0x0d;
 export const BLANK = 0x20;
 export const BANG = 0x21;
 export const QUOTE = 0x22;
-export const AMPERSAND = 0x26;
 export const APOSTROPHE = 0x27;
 export const HYPHEN = 0x2d;
 export const SLASH = 0x2f;

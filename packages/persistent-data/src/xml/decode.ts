@@ -22,8 +22,8 @@ export function shorten(text: string): string {
 
 /** Makes a string of bytes known to be ASCII. */
 export function decodeAscii(bytes: Uint8Array, begin: number, end: number): string {
-  // A call of the decoder costs as much as some 32 characters one by one.
-  if (end - begin > 32) return UTF_8.decode(bytes.subarray(begin, end));
+  // A call of the decoder costs as much as some 10 characters one by one.
+  if (end - begin > 10) return UTF_8.decode(bytes.subarray(begin, end));
   let text = '';
   for (let at = begin; at < end; at++) text += String.fromCharCode(bytes[at]!);
   return text;

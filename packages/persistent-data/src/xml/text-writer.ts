@@ -26,7 +26,10 @@ export function formatU64(value: U64): string {
   return value.toString();
 }
 
-/** A short text to be written millions of times. Kept as words: four bytes at a time are written twice as fast as one by one. */
+/**
+ * A short text to be written millions of times. Kept as words: a dump is written 1.3 times as fast as with bytes one by one
+ * (`npx tsx bench/xml.ts`).
+ */
 export class Literal {
   /** In bytes. */
   readonly length: number;
@@ -61,7 +64,7 @@ export class TextWriter {
     }
     this.#sink = sink;
     this.#capacity = bufferBytes;
-    this.#bytes = new Uint8Array(bufferBytes + 4);
+    this.#bytes = new Uint8Array(bufferBytes);
     this.#view = new DataView(this.#bytes.buffer);
   }
 
@@ -78,7 +81,7 @@ export class TextWriter {
     if (this.#capacity - this.#length < MAX_LITERAL_BYTES) this.flush();
     const { words } = literal;
     const at = this.#length;
-    // The zeros behind the last byte will be overwritten.
+    // There is room for the zeros behind the last byte: no literal is longer than a whole number of words. They are overwritten.
     for (let i = 0; i < words.length; i++) this.#view.setInt32(at + 4 * i, words[i]!, true);
     this.#length = at + literal.length;
   }

@@ -11,8 +11,8 @@ export const MAX_ATTRIBUTE_NAMES = 31;
 export const MAX_NAME_BYTES = 64;
 
 /**
- * A short text to compare with, four bytes at a time: three times as fast as byte by byte, which is what reading a dump is
- * made of.
+ * A short text to compare with, four bytes at a time: a dump is read 1.4 times as fast as with comparisons byte by byte
+ * (`npx tsx bench/xml.ts`).
  */
 export class Pattern {
   /** Bytes in the text. */
