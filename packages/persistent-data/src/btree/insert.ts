@@ -11,20 +11,26 @@ import type { ValueType } from './value-type.ts';
  * @param parentIndex - Where the upper level's leaf, the spine's current node, refers to `root`; -1 in the first level.
  */
 function descend<V>(tree: TreeContext<V>, root: number, level: number, parentIndex: number): number {
-  const { spine, node } = tree;
+  const { spine, node, finger } = tree;
   const type = tree.levelType(level);
   const high = tree.keyHigh[level]!;
   const low = tree.keyLow[level]!;
   let block = root;
   let index = parentIndex;
   let isTop = true;
+  finger.beginLevel();
   for (;;) {
     spine.step(block, type);
     if (spine.hasParent) spine.patchParent(index);
     node.base = spine.current;
     if (node.nrEntries === node.maxEntries && !isOverwrite(tree, high, low)) {
-      if (isTop) splitBeneath(tree);
-      else makeRoom(tree, type, index, high, low);
+      if (isTop) {
+        splitBeneath(tree);
+      } else {
+        makeRoom(tree, type, index, high, low);
+        // The parent has changed, and may be full now.
+        finger.refuse();
+      }
       node.base = spine.current;
     }
     index = node.lowerBound(high, low);
@@ -35,6 +41,7 @@ function descend<V>(tree: TreeContext<V>, root: number, level: number, parentInd
       index = 0;
     }
     block = node.childAt(index);
+    finger.pass(node, index);
     isTop = false;
   }
 }
@@ -52,8 +59,19 @@ function isOverwrite<V>(tree: TreeContext<V>, high: number, low: number): boolea
  * reference passes to the tree. Sets `wasNew`.
  */
 export function insertScratch<V>(tree: TreeContext<V>, root: Root, outcome: { wasNew: boolean }): Root {
-  const { spine, node, levels } = tree;
+  const { tm, spine, node, levels, finger, keyHigh, keyLow } = tree;
+  if (finger.take(tm, root, keyHigh, keyLow, node)) {
+    const index = node.lowerBound(keyHigh[levels - 1]!, keyLow[levels - 1]!);
+    const done = node.nrEntries < node.maxEntries || isOverwrite(tree, keyHigh[levels - 1]!, keyLow[levels - 1]!);
+    if (done) outcome.wasNew = placeValue(tree, index, tree.valueType);
+    tm.unlock(node.base);
+    if (done) {
+      finger.keep(tm);
+      return root;
+    }
+  }
   spine.begin();
+  finger.beginWalk();
   let block = root;
   let index = -1;
   for (let level = 0; level < levels - 1; level++) {
@@ -72,7 +90,9 @@ export function insertScratch<V>(tree: TreeContext<V>, root: Root, outcome: { wa
   }
   index = descend(tree, block, levels - 1, index);
   outcome.wasNew = placeValue(tree, index, tree.valueType);
+  const leaf = tm.blockManager.blockAt(spine.current);
   spine.end();
+  finger.settle(tm, spine.root, leaf, keyHigh, keyLow);
   return spine.root;
 }
 

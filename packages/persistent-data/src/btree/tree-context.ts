@@ -1,6 +1,7 @@
 import { assert, highHalf, lowHalf, Slab, type U64 } from '../base/index.ts';
 import { MAX_VALUE_SIZE, NodeView } from '../format/index.ts';
 import type { TransactionManager } from '../transaction-manager/index.ts';
+import { Finger } from './finger.ts';
 import { ShadowSpine } from './spine.ts';
 import { blockReferenceType, type ValueType } from './value-type.ts';
 
@@ -29,6 +30,7 @@ export class TreeContext<V> {
   /** Holds the new value of an insert. */
   readonly scratch: Slab;
   readonly spine: ShadowSpine;
+  readonly finger: Finger;
   readonly node: NodeView;
   readonly left: NodeView;
   readonly center: NodeView;
@@ -52,6 +54,7 @@ export class TreeContext<V> {
     this.scratch = Slab.ofSize((size + 3) & ~3);
     const { slab } = tm.blockManager;
     this.spine = new ShadowSpine(tm);
+    this.finger = new Finger(levels);
     this.node = new NodeView(slab);
     this.left = new NodeView(slab);
     this.center = new NodeView(slab);

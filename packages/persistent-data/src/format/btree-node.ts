@@ -63,6 +63,45 @@ function nodeProblem(slab: Slab, base: number): FieldProblem | undefined {
   return undefined;
 }
 
+/** How far from the interpolated place to look before halving: the keys of one cache line. */
+const NEAR = 8;
+
+/**
+ * {@link NodeView.lowerBound} where all upper halves agree. Begins at the place where the key would be if keys were spread evenly: in dense and
+ * in random trees it is within a cache line of there, which saves most of the misses of a binary search.
+ */
+function lowerBoundOfHalf(words: Uint32Array, keys: number, last: number, low: number): number {
+  const first = words[keys]!;
+  const final = words[keys + 2 * last]!;
+  if (low < first) return -1;
+  if (low >= final) return last;
+  // From here on: key[begin] <= wanted < key[end].
+  let begin = 0;
+  let end = last;
+  const guess = (((low - first) / (final - first)) * last) | 0;
+  if (words[keys + 2 * guess]! <= low) {
+    begin = guess;
+    const near = guess + NEAR;
+    if (near < end) {
+      if (words[keys + 2 * near]! > low) end = near;
+      else begin = near;
+    }
+  } else {
+    end = guess;
+    const near = guess - NEAR;
+    if (near > begin) {
+      if (words[keys + 2 * near]! <= low) begin = near;
+      else end = near;
+    }
+  }
+  while (end - begin > 1) {
+    const middle = (begin + end) >>> 1;
+    if (words[keys + 2 * middle]! <= low) begin = middle;
+    else end = middle;
+  }
+  return begin;
+}
+
 export const NODE_VALIDATOR = blockValidator({
   kind: 'btree_node',
   salt: SALT.btreeNode,
@@ -213,18 +252,13 @@ export class NodeView {
   lowerBound(high: number, low: number): number {
     const { words } = this;
     const keys = this.base + KEYS;
-    let begin = -1;
-    let end = words[this.base + NR_ENTRIES]!;
-    if (end === 0) return -1;
+    const last = words[this.base + NR_ENTRIES]! - 1;
+    if (last < 0) return -1;
     // When the first and the last key agree with the wanted one in their upper halves, so do all between: compare lower halves only.
-    if (words[keys + 1] === high && words[keys + 2 * end - 1] === high) {
-      while (end - begin > 1) {
-        const middle = (begin + end) >>> 1;
-        if (words[keys + 2 * middle]! <= low) begin = middle;
-        else end = middle;
-      }
-      return begin;
-    }
+    if (words[keys + 1] === high && words[keys + 2 * last + 1] === high)
+      return lowerBoundOfHalf(words, keys, last, low);
+    let begin = -1;
+    let end = last + 1;
     while (end - begin > 1) {
       const middle = (begin + end) >>> 1;
       const middleHigh = words[keys + 2 * middle + 1]!;
