@@ -26,7 +26,7 @@ export function scriptedPool(): GoldenPool {
 }
 
 /** All pools below `replay`. Those with large images come last. */
-export const REPLAY_POOLS = ['coll', 'tiny', 'nopassdown', 'devices', 'wide', 'order', 'growth'];
+export const REPLAY_POOLS = ['coll', 'tiny', 'nopassdown', 'devices', 'wide', 'order', 'levels', 'growth'];
 
 /** A pool below `replay`. Its commands come out of the guest's script, or of the transcript of what the guest ran. */
 export function replayPool(name: string): GoldenPool {

@@ -3,7 +3,8 @@
 # that scripted.sh does not reach (which it explains, and whose functions these
 # are). Each pool is made twice and the two compared; the exit status is 1 when
 # they differ (then run it again).
-#   POOLS  which to make (default: devices growth levels nopassdown)
+#   POOLS   which to make (default: devices growth levels nopassdown)
+#   ROUNDS  1: make each once only, and do not compare
 # Disks: vda metadata (256 MiB), vdb data (8 GiB, sparse), vdc the images.
 . /lib/oracle.sh
 OUT=/dev/vdc
@@ -89,22 +90,21 @@ growth() {
   end 0 1 2
 }
 
-# Trees of three levels; collapse to an internal node.
+# Trees of three levels; collapse to an internal node. Large writes are fast, and as
+# no new block is zeroed each maps its blocks at once and in order.
 levels() {
-  meta 4096; pool 70000
+  meta 1024; pool 70000
   msg pool create_thin 0; thin 0; write 0 0
-  for first in $(seq 1 100 66047); do
-    last=$((first + 99)); [ $last -le 66047 ] || last=66047
-    write 0 $first-$last
+  for first in $(seq 0 6 4127); do
+    last=$((first + 5)); [ $last -le 4127 ] || last=4127
+    run blockio write /dev/mapper/thin0 thin-0 1048576 1048576 $first-$last; flush 0
   done
   step a-filled
-  snap 1 0; step b-snapshot
-  write 0 5 20000 40000 66000; step c-written
-  discard 0 66048 2000 500; step d-discarded
-  for first in $(seq 2500 500 31500); do discard 0 $((66049 + first)) $first 500; done; step e-collapsing
-  for first in $(seq 34000 500 65500); do discard 0 $((66049 + first)) $first 500; done; step f-collapsed
-  msg pool delete 1; step g-deleted
-  end 0
+  snap 1 0; write 0 5 20000 40000 66000; step b-written
+  for first in $(seq 2000 250 31750); do discard 0 $((66048 + first)) $first 250; done; step c-collapsing
+  for first in $(seq 34000 250 65750); do discard 0 $((66048 + first)) $first 250; done; step d-collapsed
+  msg pool delete 1; step e-deleted
+  close_thins 0; run dmsetup remove pool; run dmsetup remove meta
 }
 
 # Discards without passdown.
@@ -123,10 +123,10 @@ nopassdown() {
 }
 
 for name in ${POOLS:-devices growth levels nopassdown}; do
-  for round in 1 2; do
+  for round in ${ROUNDS:-1 2}; do
     [ $round = 1 ] && echo "@@begin $name" || echo "@@begin $name once more"
     $name
   done
 done
 echo "@@end"
-diff /tmp/sums.1 /tmp/sums.2 && echo "both rounds gave the same bytes"
+[ "$ROUNDS" = 1 ] || diff /tmp/sums.1 /tmp/sums.2 && echo "both rounds gave the same bytes"
