@@ -19,7 +19,7 @@ function refuse(value: unknown): never {
 /** The upper 32 bits. @throws {RangeError | TypeError} when `value` is no u64. */
 export function highHalf(value: U64): number {
   if (typeof value === 'number') {
-    if (!(value >= 0 && value <= Number.MAX_SAFE_INTEGER)) refuse(value);
+    if (!Number.isSafeInteger(value) || value < 0) refuse(value);
     return (value / TWO_POW_32) >>> 0;
   }
   if (typeof value !== 'bigint' || value < 0n || value > MAX_U64) refuse(value);
