@@ -1,4 +1,6 @@
 import { highHalf, joinKey, lowHalf, StateError, type U64 } from '../base/index.ts';
+import type { BlockManager } from '../block-manager/index.ts';
+import type { NodeView } from '../format/index.ts';
 import type { BlockReader, TransactionManager } from '../transaction-manager/index.ts';
 import type { Root } from './tree-context.ts';
 import { TreePath } from './tree-path.ts';
@@ -37,20 +39,29 @@ export class Cursor<V> {
   /** Upper and lower half of the current key. */
   keyHigh = 0;
   keyLow = 0;
-  readonly #tree: TreeKind<V>;
+  readonly #tm: TransactionManager;
+  readonly #valueType: ValueType<V>;
   readonly #path: TreePath;
   readonly #frozen: boolean;
+  // What a step inside a leaf needs, at hand: the way through the path and its reader costs as much again as the step (bench/btree.ts).
+  readonly #blockManager: BlockManager;
+  readonly #node: NodeView;
   #root: Root;
   #version: number;
   /** Index in the leaf, or -1 when the cursor is at no entry. */
   #index = -1;
   #nrEntries = 0;
+  #leafBlock = -1;
 
   /** Makes a cursor at no entry: seek first. `root` is the root of one level: in a tree of n levels that of a sub-tree. */
   constructor(tree: TreeKind<V>, root: Root, options: CursorOptions = {}) {
-    this.#tree = tree;
+    const reader = options.reader ?? tree.tm;
+    this.#tm = tree.tm;
+    this.#valueType = tree.valueType;
     this.#root = root;
-    this.#path = new TreePath(options.reader ?? tree.tm, tree.valueType.size);
+    this.#path = new TreePath(reader, tree.valueType.size);
+    this.#blockManager = reader.blockManager;
+    this.#node = this.#path.node;
     this.#frozen = options.frozen ?? false;
     this.#version = tree.tm.version;
   }
@@ -69,15 +80,15 @@ export class Cursor<V> {
   /** Byte offset of the current value in the block manager's slab, valid until the next call of the block manager. */
   get valueAt(): number {
     this.#refuseIfNowhere();
-    if (!this.#frozen && this.#version !== this.#tree.tm.version) this.#refuseChange();
-    this.#path.touch();
-    return this.#path.node.valueAt(this.#index);
+    if (!this.#frozen && this.#version !== this.#tm.version) this.#refuseChange();
+    if (!this.#blockManager.isAt(this.#node.base, this.#leafBlock)) this.#path.touch();
+    return this.#node.valueAt(this.#index);
   }
 
   /** The current value. @throws {StateError} when the cursor is at no entry, or the tree was changed. */
   get value(): V {
     const at = this.valueAt;
-    return this.#tree.valueType.read(this.#path.node.slab, at);
+    return this.#valueType.read(this.#node.slab, at);
   }
 
   /** Moves to the first entry. False when the tree is empty; so are all moves that find nothing, and the cursor is at no entry then. */
@@ -117,50 +128,49 @@ export class Cursor<V> {
   reseek(root: Root): boolean {
     const wasValid = this.#index >= 0;
     this.#root = root;
-    this.#version = this.#tree.tm.version;
+    this.#version = this.#tm.version;
     return wasValid && this.seekHalves(this.keyHigh, this.keyLow);
   }
 
   /** Moves to the next entry. False at the end: then the cursor is at no entry. */
   next(): boolean {
-    if (!this.#frozen && this.#version !== this.#tree.tm.version) this.#refuseChange();
+    if (!this.#frozen && this.#version !== this.#tm.version) this.#refuseChange();
     const index = this.#index;
     if (index < 0) return false;
-    if (index + 1 < this.#nrEntries) {
-      this.#path.touch();
-      this.#index = index + 1;
-      this.keyHigh = this.#path.node.keyHigh(index + 1);
-      this.keyLow = this.#path.node.keyLow(index + 1);
-      return true;
-    }
+    if (index + 1 < this.#nrEntries) return this.#stepTo(index + 1);
     this.#index = -1;
     return this.#path.nextLeaf() && this.#load(0);
   }
 
   /** Moves to the previous entry. False at the beginning: then the cursor is at no entry. */
   previous(): boolean {
-    if (!this.#frozen && this.#version !== this.#tree.tm.version) this.#refuseChange();
+    if (!this.#frozen && this.#version !== this.#tm.version) this.#refuseChange();
     const index = this.#index;
     if (index < 0) return false;
-    if (index > 0) {
-      this.#path.touch();
-      this.#index = index - 1;
-      this.keyHigh = this.#path.node.keyHigh(index - 1);
-      this.keyLow = this.#path.node.keyLow(index - 1);
-      return true;
-    }
+    if (index > 0) return this.#stepTo(index - 1);
     this.#index = -1;
     return this.#path.previousLeaf() && this.#load(this.#path.nrEntries - 1);
   }
 
   #begin(): void {
-    if (!this.#frozen && this.#version !== this.#tree.tm.version) this.#refuseChange();
+    if (!this.#frozen && this.#version !== this.#tm.version) this.#refuseChange();
     this.#index = -1;
   }
 
+  /** To another entry of the leaf. */
+  #stepTo(index: number): true {
+    const node = this.#node;
+    if (!this.#blockManager.isAt(node.base, this.#leafBlock)) this.#path.touch();
+    this.#index = index;
+    this.keyHigh = node.keyHigh(index);
+    this.keyLow = node.keyLow(index);
+    return true;
+  }
+
   #load(index: number): true {
-    const { node, nrEntries } = this.#path;
+    const { node, nrEntries, leafBlock } = this.#path;
     this.#nrEntries = nrEntries;
+    this.#leafBlock = leafBlock;
     this.#index = index;
     this.keyHigh = node.keyHigh(index);
     this.keyLow = node.keyLow(index);

@@ -8,6 +8,8 @@
  */
 export { Btree, type BtreeOptions, type Entry } from './btree.ts';
 export { BtreeBuilder } from './builder.ts';
+export { type CheckedTree, type CheckOptions, checkTree } from './check.ts';
+export { CheckedNodes, type NodeSummary } from './checked-nodes.ts';
 export { Cursor, type CursorOptions, type TreeKind } from './cursor.ts';
 export { insertScratch } from './insert.ts';
 export { type BuiltLeaf, LeafBuilder, releaseLeaves } from './leaf-builder.ts';
@@ -15,6 +17,7 @@ export { findExact, NOT_FOUND } from './lookup.ts';
 export { type NestedRangeOptions, type RangeOptions, range, rangeNested } from './range.ts';
 export { removeKey } from './remove.ts';
 export { type EntryVisitor, forEachEntry } from './scan.ts';
+export { type TreeStatistics, treeStatistics } from './stats.ts';
 export { type Keys, MAX_LEVELS, type Root, TreeContext } from './tree-context.ts';
 export {
   blockReferenceType,
@@ -25,3 +28,4 @@ export {
   type ValueType,
   writeU64,
 } from './value-type.ts';
+export { type NodeVisit, type NodeVisitor, type WalkShape, walkTree } from './walk.ts';

@@ -1,9 +1,11 @@
 import { compareHalves, highHalf, lowHalf, type Slab, StateError } from '../base/index.ts';
-import { NODE_VALIDATOR } from '../format/index.ts';
+import { NODE_HEADER, NODE_VALIDATOR } from '../format/index.ts';
 import type { CursorOptions, TreeKind } from './cursor.ts';
 import type { RangeOptions } from './range.ts';
 import type { Root } from './tree-context.ts';
 import { TreePath } from './tree-path.ts';
+
+const KEYS = NODE_HEADER.size / 4;
 
 /** Gets one entry in place: its key in two halves, its value at byte offset `at`. Answering `false` ends the scan. */
 export type EntryVisitor = (slab: Slab, keyHigh: number, keyLow: number, at: number) => unknown;
@@ -60,10 +62,11 @@ function visitLeaf(path: TreePath, from: number, to: number, size: number, visit
   const base = blockManager.readLock(leafBlock, NODE_VALIDATOR);
   node.base = base;
   try {
+    const { words } = slab;
+    const end = base + KEYS + 2 * to;
     let at = node.valueAt(from);
-    for (let i = from; i < to; i++) {
-      if (visit(slab, node.keyHigh(i), node.keyLow(i), at) === false) return false;
-      at += size;
+    for (let word = base + KEYS + 2 * from; word < end; word += 2, at += size) {
+      if (visit(slab, words[word + 1]!, words[word]!, at) === false) return false;
     }
     return true;
   } finally {

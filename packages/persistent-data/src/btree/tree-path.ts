@@ -32,8 +32,9 @@ export class TreePath {
   /** Entries in the leaf. */
   nrEntries = 0;
   readonly #valueSize: number;
-  readonly #blocks = new Float64Array(MAX_HEIGHT);
-  readonly #indexes = new Int32Array(MAX_HEIGHT);
+  // Plain arrays: a path is made for each range, and two typed arrays would cost as much as reading ten entries.
+  readonly #blocks: number[] = [];
+  readonly #indexes: number[] = [];
   /** Index of the leaf in `#blocks`, or -1. */
   #height = -1;
   #firstHigh = 0;
@@ -58,7 +59,7 @@ export class TreePath {
 
   /** Block numbers from the root to the leaf. */
   get path(): number[] {
-    return Array.from(this.#blocks.subarray(0, this.#height + 1));
+    return this.#blocks.slice(0, this.#height + 1);
   }
 
   /** Moves {@link node} to the leaf again, which other users of the block manager may have evicted or moved. */
@@ -228,7 +229,7 @@ export class TreePath {
     return new CorruptionError(`Cannot search tree ${block}: it is higher than ${MAX_HEIGHT} nodes, or has a cycle`, {
       block,
       kind: 'btree_node',
-      path: Array.from(this.#blocks),
+      path: this.#blocks.slice(),
       field: 'height',
     });
   }
