@@ -43,7 +43,8 @@ const NR_BLOCKS = 24;
  *
  * @example
  * ```ts
- * blockDeviceSuite({ test, name: 'MemoryDevice', make: (image) => ({ device: MemoryDevice.from(image) }) });
+ * const make = (image: Uint8Array) => ({ device: MemoryDevice.from(image) });
+ * blockDeviceSuite({ test, name: 'MemoryDevice', make, capabilities: { discards: true } });
  * ```
  */
 export function blockDeviceSuite({ test, name, make, capabilities = {} }: BlockDeviceSuiteOptions): void {

@@ -9,6 +9,7 @@ import { checkDeviceId, nextTime, noKeptVersions, PoolCore } from './pool-core.t
 import { type DataFlush, PoolTransaction } from './pool-transaction.ts';
 import { isDataBlockSize, needsCheck, refuseUnsupported } from './superblock.ts';
 import { type DeviceOperations, ThinDevice } from './thin-device.ts';
+import type { ThinView } from './view.ts';
 
 export interface ThinMetadataOptions extends DataFlush {
   /** Cache, in 4096-byte blocks. Default 16384 (64 MiB). */
@@ -315,6 +316,11 @@ export class ThinMetadata {
    */
   async commitAsync(): Promise<void> {
     await this.#transaction.commitAsync();
+  }
+
+  /** The pool as of the last commit, for readers beside the writer. O(1). Close it when done. */
+  view(): ThinView {
+    return this.#transaction.view();
   }
 
   /** Throws away all changes since the last commit. Handles of devices stay good, except of devices made since. */

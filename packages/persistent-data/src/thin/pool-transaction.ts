@@ -5,6 +5,7 @@ import type { DeviceDetails } from './device-details.ts';
 import { DeviceList, ThinDeviceState } from './device-list.ts';
 import { checkDeviceId, PoolCore, type PoolKeptVersions } from './pool-core.ts';
 import { readThinSuperblock } from './superblock.ts';
+import { type CommittedRoots, ThinView } from './view.ts';
 
 /** How a commit makes the data durable that the metadata refers to. */
 export interface DataFlush {
@@ -24,6 +25,7 @@ export class PoolTransaction {
   readonly #flush: DataFlush;
   readonly #devices = new DeviceList();
   #core: PoolCore;
+  #committed: CommittedRoots;
   /** The superblock of a commit that is on its way: it is what a rollback goes back to. */
   #inFlight: Slab | undefined;
   #underWay: Promise<void> | undefined;
@@ -35,6 +37,7 @@ export class PoolTransaction {
   constructor(core: PoolCore, kept: PoolKeptVersions, flush: DataFlush, changed: boolean) {
     this.#blockManager = core.blockManager;
     this.#core = core;
+    this.#committed = rootsOf(core);
     this.#kept = kept;
     this.#flush = flush;
     this.#changed = changed;
@@ -46,6 +49,12 @@ export class PoolTransaction {
 
   get changed(): boolean {
     return this.#changed;
+  }
+
+  /** The last commit, for readers. */
+  view(): ThinView {
+    this.refuseUnusable('make a view');
+    return new ThinView(this.#core, this.#committed, this.#kept);
   }
 
   /** Runs a change. What it throws after it has begun leaves the transaction broken. */
@@ -141,6 +150,7 @@ export class PoolTransaction {
       : PoolCore.readSuperblock(this.#blockManager);
     this.#core = PoolCore.open(this.#blockManager, superblock, this.#kept);
     if (this.#threshold) this.#core.spaceMap.registerThreshold(this.#threshold.blocks, this.#threshold.callback);
+    this.#committed = rootsOf(this.#core);
     for (const device of this.#devices) this.#reload(device);
     this.#changed = false;
   }
@@ -203,6 +213,7 @@ export class PoolTransaction {
   }
 
   #begin(): void {
+    this.#committed = rootsOf(this.#core);
     for (const device of this.#devices) device.changedThisTransaction = false;
     this.#changed = false;
   }
@@ -225,4 +236,8 @@ export class PoolTransaction {
     if (details === undefined) throw new StateError(`Cannot find thin device ${id}: the pool has none of this id`);
     return details;
   }
+}
+
+function rootsOf({ mappingRoot, detailsRoot }: PoolCore): CommittedRoots {
+  return { mappingRoot, detailsRoot };
 }
