@@ -285,12 +285,10 @@ export class BlockManager {
   /** Makes the device `nrBlocks` long, if it is not; then blocks up to there can be used. Blocks beyond are forgotten. */
   resize(nrBlocks: number): void {
     this.#refuseIfFailed('resize');
-    if (nrBlocks !== this.#device.nrBlocks) {
-      if (!this.#device.resize) throw new UnsupportedError('Cannot resize: the device has a fixed length');
-      const resize = this.#device.resize.bind(this.#device, nrBlocks);
-      this.#slots.forgetFrom(nrBlocks);
-      this.#callDevice('resize', resize);
-    }
+    const mustResize = nrBlocks !== this.#device.nrBlocks;
+    if (mustResize && !this.#device.resize) throw new UnsupportedError('Cannot resize: the device has a fixed length');
+    this.#slots.forgetFrom(nrBlocks);
+    if (mustResize) this.#callDevice('resize', () => this.#device.resize?.(nrBlocks));
     this.#nrBlocks = nrBlocks;
   }
 
@@ -325,7 +323,8 @@ export class BlockManager {
         taken.map((slot) => this.#slots.bytesOf(slot)),
       );
     } catch {
-      for (const slot of taken) this.#slots.drop(slot);
+      // A failed write-out of a victim has latched the manager and emptied the cache already.
+      if (this.#failure === undefined) for (const slot of taken) this.#slots.drop(slot);
       return;
     }
     for (const [i, slot] of taken.entries()) {

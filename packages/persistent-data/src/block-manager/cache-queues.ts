@@ -63,16 +63,24 @@ export class CacheQueues {
     // Each slot is looked at no more than three times: once in probation, twice in main.
     for (let looks = 3 * (this.#lengths[PROBATION] + this.#lengths[MAIN]); looks > 0; looks--) {
       const fromProbation = this.#lengths[PROBATION] * 10 > this.#capacity || this.#lengths[MAIN] === 0;
-      const slot = this.#previous[this.#capacity + (fromProbation ? PROBATION : MAIN)]!;
-      this.#unlink(slot);
-      if (state.isPinned(slot) || this.used[slot] === 1) {
-        this.used[slot] = 0;
-        this.#link(slot, MAIN);
-      } else {
-        return slot;
-      }
+      const slot = this.#takeLast(fromProbation ? PROBATION : MAIN);
+      if (!state.isPinned(slot) && this.used[slot] === 0) return slot;
+      this.used[slot] = 0;
+      this.#link(slot, MAIN);
+    }
+    // All of main is pinned. What is left is a probation that was too short to be looked at.
+    for (let looks = this.#lengths[PROBATION]; looks > 0; looks--) {
+      const slot = this.#takeLast(PROBATION);
+      if (!state.isPinned(slot)) return slot;
+      this.#link(slot, PROBATION);
     }
     return -1;
+  }
+
+  #takeLast(queue: typeof PROBATION | typeof MAIN): number {
+    const slot = this.#previous[this.#capacity + queue]!;
+    this.#unlink(slot);
+    return slot;
   }
 
   #link(slot: number, queue: typeof PROBATION | typeof MAIN): void {
