@@ -1,6 +1,6 @@
-/** Writes the XML of a pool that a test describes. Plain on purpose: the library's own writer is what is tested with it. */
+/** XML of pools that tests describe, written and read. Plain on purpose: the library's own XML is what is tested with it. */
 
-import type { WalkedDevice, WalkedPool } from '../golden/walk.ts';
+import type { Mapping, WalkedDevice, WalkedPool } from '../golden/walk.ts';
 
 function mappingLines(device: WalkedDevice): string[] {
   const lines: string[] = [];
@@ -64,5 +64,39 @@ export function describePool(options: {
       );
       return { id, mappedBlocks: mappings.length, transactionId: 0, creationTime: 0, snapshottedTime, mappings };
     }),
+  };
+}
+
+function attributesOf(text: string): Map<string, number> {
+  return new Map([...text.matchAll(/(\w+)="(\d*)"/g)].map(([, name, value]) => [name!, Number(value)]));
+}
+
+/** Reads the XML of any thin_dump, in the plainest way: refs are expanded, nothing is checked. */
+export function readPoolXml(xml: string): WalkedPool {
+  const defs = new Map<string, Mapping[]>();
+  const devices: WalkedDevice[] = [];
+  let [head, mappings] = [new Map<string, number>(), [] as Mapping[]];
+  for (const [, tag, rest = ''] of xml.matchAll(/<(\w+)([^>]*)>/g)) {
+    const found = attributesOf(rest);
+    const value = (name: string) => found.get(name) ?? 0;
+    const name = /name="([^"]*)"/.exec(rest)?.[1] ?? '';
+    if (tag === 'superblock') head = found;
+    if (tag === 'def' || tag === 'device') mappings = [];
+    if (tag === 'def') defs.set(name, mappings);
+    if (tag === 'ref') mappings.push(...(defs.get(name) ?? []));
+    if (tag === 'single_mapping') mappings.push([value('origin_block'), value('data_block'), value('time')]);
+    for (let i = 0; tag === 'range_mapping' && i < value('length'); i += 1) {
+      mappings.push([value('origin_begin') + i, value('data_begin') + i, value('time')]);
+    }
+    if (tag !== 'device') continue;
+    devices.push({
+      ...{ id: value('dev_id'), mappedBlocks: value('mapped_blocks'), transactionId: value('transaction') },
+      ...{ creationTime: value('creation_time'), snapshottedTime: value('snap_time'), mappings },
+    });
+  }
+  const of = (name: string) => head.get(name) ?? 0;
+  return {
+    ...{ time: of('time'), transactionId: of('transaction'), nrDataBlocks: of('nr_data_blocks') },
+    ...{ dataBlockSizeSectors: of('data_block_size'), devices },
   };
 }
