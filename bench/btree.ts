@@ -10,8 +10,10 @@ import {
   Cursor,
   checkTree,
   forEachEntry,
+  insertMany,
   PLAIN_U64,
   range,
+  removeRange,
 } from '../packages/persistent-data/src/btree/index.ts';
 import { MemoryDevice } from '../packages/persistent-data/src/io/index.ts';
 import { CoreSpaceMap } from '../packages/persistent-data/src/space-map/index.ts';
@@ -57,6 +59,27 @@ function insertAll(): number {
   for (let i = 0; i < n; i++) root = tree.insert(root, i, i);
   return root;
 }
+
+/** As many pairs as asked for, in order, from a generator. */
+function* pairs(begin: number, stride: number, count: number): Generator<readonly [number, number]> {
+  for (let i = 0; i < count; i++) yield [begin + i * stride, i];
+}
+
+time('insertMany in order', n, () => insertMany(tree, tree.empty(), pairs(0, 1, n)).root, freeTree);
+time(
+  'insertMany of n / 10 into n, evenly spread',
+  n / 10,
+  () => insertMany(tree, build(), pairs(5, 10, n / 10)).root,
+  freeTree,
+);
+time('  of which is the BtreeBuilder', n / 10, build, freeTree);
+time(
+  'removeRange of the middle 90 %',
+  0.9 * n,
+  () => removeRange(tree, build(), { begin: n / 20, end: n - n / 20 }).root,
+  freeTree,
+);
+time('  of which is the BtreeBuilder', 0.9 * n, build, freeTree);
 
 const root = build();
 let sum = 0;
