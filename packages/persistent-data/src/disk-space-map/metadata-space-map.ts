@@ -38,6 +38,9 @@ export class MetadataSpaceMap implements SpaceMap {
   #bootstrap = false;
   #threshold: Threshold | undefined;
 
+  /** The increment that is being counted, while a change is under way. */
+  readonly #applying = { begin: 0, end: 0 };
+
   private constructor(tm: TransactionManager, kept: KeptVersions) {
     this.#index = new MetadataIndex(tm);
     this.#map = new LowLevelMap(tm, this.#index);
@@ -128,8 +131,8 @@ export class MetadataSpaceMap implements SpaceMap {
   newBlock(): number {
     if (this.#bootstrap) return this.#newBootstrapBlock();
     const kept = this.#kept.with(this.#committed);
-    let b = this.#map.findCommonFree(kept, this.#begin);
-    if (b < 0) b = this.#map.findCommonFree(kept, 0);
+    let b = this.#findUnpromised(kept, this.#begin);
+    if (b < 0) b = this.#findUnpromised(kept, 0);
     if (b < 0) {
       const message = `Cannot allocate a metadata block: none of ${this.nrBlocks} is free both now and in the last commit`;
       throw new NoSpaceError(message, 'metadata');
@@ -207,8 +210,28 @@ export class MetadataSpaceMap implements SpaceMap {
   }
 
   #apply(delta: 1 | -1, begin: number, end: number): void {
-    if (delta === 1) this.#map.incRange(begin, end);
-    else this.#map.decRange(begin, end);
+    if (delta === 1) {
+      this.#applying.begin = begin;
+      this.#applying.end = end;
+      this.#map.incRange(begin, end);
+      this.#applying.end = 0;
+    } else {
+      this.#map.decRange(begin, end);
+    }
+  }
+
+  /**
+   * A block that is free in all versions and that nobody was given whose increment still waits: on a nearly full device the search comes
+   * round to those again before they are counted.
+   */
+  #findUnpromised(kept: readonly FrozenMap[], from: number): number {
+    let b = this.#map.findCommonFree(kept, from);
+    while (b >= 0 && this.#depth > 0 && this.#isPromised(b)) b = this.#map.findCommonFree(kept, b + 1);
+    return b;
+  }
+
+  #isPromised(b: number): boolean {
+    return (b >= this.#applying.begin && b < this.#applying.end) || this.#pending.increments(b);
   }
 
   #enter(): void {

@@ -37,6 +37,15 @@ export class PendingOperations {
     this.#head = 0;
   }
 
+  /** Whether an increment of block `b` is pending. */
+  increments(b: number): boolean {
+    for (let i = this.#head; i < this.#queue.length; i++) {
+      const { delta, begin, end } = this.#queue[i]!;
+      if (delta === 1 && b >= begin && b < end) return true;
+    }
+    return false;
+  }
+
   /** What all pending operations together add to the count of block `b`. */
   adjustment(b: number): number {
     let sum = 0;

@@ -29,3 +29,16 @@ export {
 export type { CallKind, Fault, FaultMoment } from './fault.ts';
 export { FaultDevice, type FaultDeviceOptions } from './fault-device.ts';
 export { Random } from './random.ts';
+export { type BlockUse, RawImage } from './raw-image.ts';
+export {
+  type AuditedDevice,
+  type AuditedMapping,
+  type AuditedPool,
+  auditThin,
+  describePool,
+  type ThinAudit,
+  type TreeName,
+} from './thin-audit.ts';
+export { ThinModel, type ThinModelOptions } from './thin-model.ts';
+export { ThinPlayer, type ThinPlayerOptions } from './thin-player.ts';
+export { randomThinScript, shrinkScript, type ThinScript, type ThinScriptShape, type ThinStep } from './thin-script.ts';

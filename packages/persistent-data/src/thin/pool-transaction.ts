@@ -223,7 +223,7 @@ export class PoolTransaction {
     device.changedThisTransaction = false;
     device.detailsChanged = false;
     const details = this.#core.details.lookup(this.#core.detailsRoot, device.id);
-    if (details === undefined) {
+    if (details === undefined || !isSameDevice(device, details)) {
       this.dropDevice(device);
       return;
     }
@@ -240,4 +240,10 @@ export class PoolTransaction {
 
 function rootsOf({ mappingRoot, detailsRoot }: PoolCore): CommittedRoots {
   return { mappingRoot, detailsRoot };
+}
+
+/** Whether these are details of the device itself, and not of an earlier one of the same id. Two that agree here are alike in all else. */
+function isSameDevice(device: ThinDeviceState, details: DeviceDetails): boolean {
+  const { creationTime, transactionId } = details;
+  return device.creationTime === creationTime && BigInt(device.transactionId) === BigInt(transactionId);
 }
