@@ -9,10 +9,41 @@ import type { MetadataFactory } from './metadata.ts';
 interface ThinLayer {
   readonly ThinMetadata?: MetadataFactory;
   readonly checkThin?: (device: BlockDevice) => Iterable<Finding>;
-  /** The XML of a device, as thin_dump of 1.x prints it. */
-  readonly dumpThinXml?: (device: BlockDevice, options?: { readonly metadataSnapshot?: boolean }) => string;
-  /** Writes a pool's metadata out of XML. */
-  readonly restoreThinXml?: (device: BlockDevice, xml: string) => void;
+  readonly dumpThin?: (device: BlockDevice, options: DumpOptions, visitor: unknown) => void;
+  /** Takes what it is told and writes it to `device`; done when the superblock has ended. */
+  readonly restoreThin?: (device: BlockDevice) => unknown;
+  readonly ThinXmlWriter?: new (sink: (text: Uint8Array) => void) => unknown;
+  readonly readThinXml?: (source: Iterable<Uint8Array>, visitor: unknown) => void;
 }
 
-export const { ThinMetadata: thinMetadata, checkThin, dumpThinXml, restoreThinXml }: ThinLayer = thin as ThinLayer;
+interface DumpOptions {
+  readonly metadataSnapshot?: boolean;
+}
+
+const { ThinMetadata, dumpThin, restoreThin, ThinXmlWriter, readThinXml, checkThin: check } = thin as ThinLayer;
+
+/** Thin metadata, for replaying. */
+export const thinMetadata = ThinMetadata;
+
+/** Checks a device: what it finds wrong. */
+export const checkThin = check;
+
+/** The XML of a device, as thin_dump of 1.x prints it. */
+export const dumpThinXml =
+  dumpThin &&
+  ThinXmlWriter &&
+  ((device: BlockDevice, options: DumpOptions = {}): string => {
+    const decoder = new TextDecoder();
+    let text = '';
+    const writer = new ThinXmlWriter((piece) => {
+      text += decoder.decode(piece, { stream: true });
+    });
+    dumpThin(device, options, writer);
+    return text;
+  });
+
+/** Writes a pool's metadata out of XML. */
+export const restoreThinXml =
+  restoreThin &&
+  readThinXml &&
+  ((device: BlockDevice, xml: string): void => readThinXml([new TextEncoder().encode(xml)], restoreThin(device)));
