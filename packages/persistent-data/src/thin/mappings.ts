@@ -17,7 +17,7 @@ export function findMapping(
   virtualBlock: number,
   reader: BlockReader = core.tm,
 ): Mapping | undefined {
-  const at = core.mappings.find(core.mappingRoot, [device.id, virtualBlock], reader);
+  const at = core.mappings.find(core.mappingRoot, core.keysOf(device.id, virtualBlock), reader);
   if (at < 0) return undefined;
   const { slab } = core.blockManager;
   return { dataBlock: dataBlockAt(slab, at), shared: device.snapshottedTime > timeAt(slab, at) };
@@ -53,7 +53,7 @@ export function insertMapping(core: PoolCore, device: ThinDeviceState, virtualBl
   }
   core.refuseIfOutOfMetadata(`map virtual block ${virtualBlock} of thin device ${device.id}`);
   const value = { dataBlock, time: core.time };
-  core.mappingRoot = core.mappings.insert(core.mappingRoot, [device.id, virtualBlock], value);
+  core.mappingRoot = core.mappings.insert(core.mappingRoot, core.keysOf(device.id, virtualBlock), value);
   if (core.mappings.insertWasNew) device.mappedBlocks++;
   // The kernel writes the details of a device whose mappings changed, whether or not their number did.
   device.detailsChanged = true;

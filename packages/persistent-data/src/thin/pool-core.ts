@@ -51,6 +51,8 @@ export class PoolCore {
   readonly deviceTree: Btree<BlockTime>;
   readonly details: Btree<DeviceDetails>;
   readonly dataBlockSizeSectors: number;
+  /** Device id and virtual block of a look-up, in one list that is made once. */
+  readonly #keys = [0, 0];
   mappingRoot = 0;
   detailsRoot = 0;
   flags = 0;
@@ -123,6 +125,13 @@ export class PoolCore {
       deviceDetailsRoot: this.detailsRoot,
     });
     return image;
+  }
+
+  /** The keys of a mapping, until the next call. */
+  keysOf(device: number, virtualBlock: number): readonly number[] {
+    this.#keys[0] = device;
+    this.#keys[1] = virtualBlock;
+    return this.#keys;
   }
 
   /** The root of a device's tree. @throws {StateError} when there is no such device. */
