@@ -29,7 +29,7 @@ const STEPS: Step[] = [
   { name: 'smoke on node, bun and deno', command: 'npm run --silent smoke', ci: true },
   // FUZZ SMOKE: add `{ name: 'fuzz smoke', command: 'npm run --silent test:fuzz -- --runs N', ci: true }` here.
   // CRASH SMOKE: add `{ name: 'crash smoke', command: 'npm run --silent test:crash -- --runs N', ci: true }` here.
-  // KERNEL ORACLE: add `{ name: 'kernel oracle', command: …, ci: true }` here.
+  { name: 'kernel oracle', command: 'npm run --silent test:oracle', ci: true },
 ];
 
 const inCi = process.argv.includes('--ci');
