@@ -16,6 +16,7 @@ export {
   COUNT_OVERFLOW,
   setBitmapCount,
 } from './bitmap.ts';
+export { type MetadataBlockKind, metadataBlockKind } from './block-kind.ts';
 export {
   INTERNAL_MAX_ENTRIES,
   MAX_VALUE_SIZE,
@@ -42,6 +43,7 @@ export {
 export { blockChecksum, crc32cBytes, crc32cWords } from './crc32c.ts';
 export { INDEX_ENTRY, METADATA_INDEX, METADATA_INDEX_VALIDATOR } from './index-block.ts';
 export { type Field, type FieldType, Layout } from './layout.ts';
+export { BlockPacker } from './pack-block.ts';
 export { readSpaceMapRoot, SPACE_MAP_ROOT, type SpaceMapRoot, writeSpaceMapRoot } from './space-map-root.ts';
 export {
   JOURNAL_HEADER,
@@ -66,4 +68,5 @@ export {
   THIN_SUPERBLOCK_VALIDATOR,
   THIN_VERSION,
 } from './thin-superblock.ts';
+export { BlockUnpacker } from './unpack-block.ts';
 export { type BlockKind, type BlockValidator, blockValidator, type FieldProblem } from './validator.ts';
