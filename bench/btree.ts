@@ -9,6 +9,7 @@ import {
   BtreeBuilder,
   Cursor,
   checkTree,
+  diffTrees,
   forEachEntry,
   insertMany,
   PLAIN_U64,
@@ -119,5 +120,14 @@ time('100 entries from a random key, by forEachEntry', scans, () => {
     const begin = key % n;
     forEachEntry(tree, root, (slab, _high, _low, at) => (sum += slab.words[at >>> 2]!), { begin, end: begin + 100 });
   }
+});
+tm.inc(root);
+let changed = root;
+for (let i = 0; i < 1000; i++) {
+  key = (key * 16807) % 2147483647;
+  changed = tree.insert(changed, key % n, n + i);
+}
+time('diff with 1000 differences, all of it', 1, () => {
+  for (const { right } of diffTrees(tree, root, changed)) sum += right ?? 0;
 });
 if (sum === 0) process.stdout.write('nothing was read\n');

@@ -11,6 +11,7 @@ export { BtreeBuilder } from './builder.ts';
 export { type CheckedTree, type CheckOptions, checkTree } from './check.ts';
 export { CheckedNodes, type NodeSummary } from './checked-nodes.ts';
 export { Cursor, type CursorOptions, type TreeKind } from './cursor.ts';
+export { type Difference, type DiffOptions, diffTrees, TreeDiff } from './diff.ts';
 export { insertScratch } from './insert.ts';
 export { insertMany } from './insert-many.ts';
 export { type BuiltLeaf, LeafBuilder, releaseLeaves } from './leaf-builder.ts';

@@ -162,30 +162,44 @@ export class LeafMerge<V> {
     bytes.set(this.#allValues.subarray(from * size, (from + count) * size), node.valueAt(0));
   }
 
-  /** Old and new entries in one sequence, in the scratch space, by runs of old ones. */
+  /** Old and new entries in one sequence, in the scratch space: by turns a run of old ones and a run of new ones. */
   #mergeAside(node: NodeView): void {
-    const { nrEntries, slab, base } = node;
-    const size = this.#size;
-    const keys = this.#allKeys;
-    const values = this.#allValues;
-    const nodeKeys = base + KEYS;
-    const firstValue = node.valueAt(0);
+    const { nrEntries, slab } = node;
+    const { count } = this;
+    const nodeKeys = node.base + KEYS;
+    const nodeValues = node.valueAt(0);
     let old = 0;
+    let j = 0;
     let to = 0;
-    for (let j = 0; j <= this.count; j++) {
-      const from = old;
-      while (old < nrEntries && (j === this.count || this.#isBelow(node, old, j))) old++;
-      if (old > from) {
-        keys.set(slab.words.subarray(nodeKeys + 2 * from, nodeKeys + 2 * old), 2 * to);
-        values.set(slab.bytes.subarray(firstValue + from * size, firstValue + old * size), to * size);
-        to += old - from;
+    while (old < nrEntries || j < count) {
+      const oldBegin = old;
+      while (old < nrEntries && (j === count || this.#isBelow(node, old, j))) old++;
+      this.#setAside(to, slab.words, nodeKeys + 2 * oldBegin, slab.bytes, nodeValues, oldBegin, old - oldBegin);
+      to += old - oldBegin;
+      const newBegin = j;
+      let isOld = false;
+      while (j < count && !isOld && (old === nrEntries || !this.#isBelow(node, old, j))) {
+        isOld = old < nrEntries && this.#isEqual(node, old, j);
+        if (isOld) old++;
+        j++;
       }
-      if (j === this.count) break;
-      if (old < nrEntries && this.#isEqual(node, old, j)) old++;
-      keys[2 * to] = this.#keys[2 * j]!;
-      keys[2 * to + 1] = this.#keys[2 * j + 1]!;
-      for (let i = 0; i < size; i++) values[to * size + i] = this.#values.bytes[j * size + i]!;
-      to++;
+      this.#setAside(to, this.#keys, 2 * newBegin, this.#values.bytes, 0, newBegin, j - newBegin);
+      to += j - newBegin;
     }
+  }
+
+  #setAside(
+    to: number,
+    keys: Uint32Array,
+    keysAt: number,
+    values: Uint8Array,
+    valuesAt: number,
+    from: number,
+    count: number,
+  ): void {
+    if (count === 0) return;
+    const size = this.#size;
+    this.#allKeys.set(keys.subarray(keysAt, keysAt + 2 * count), 2 * to);
+    this.#allValues.set(values.subarray(valuesAt + from * size, valuesAt + (from + count) * size), to * size);
   }
 }
