@@ -1,0 +1,135 @@
+import { CorruptionError } from '../base/index.ts';
+import type { Branch } from './branch.ts';
+import { kindOf } from './catalogue.ts';
+import type { StoreCore } from './core.ts';
+import type { RawCollection } from './raw-collection.ts';
+import { RawTree } from './raw-tree.ts';
+import { OP, RedoReader } from './redo-log.ts';
+
+/** What replay asks of its owner before each operation: that enough blocks are free for it. */
+export interface ReplayHost {
+  readonly core: StoreCore;
+  ensureSpace(): void;
+}
+
+function unbelievable(what: string): CorruptionError {
+  return new CorruptionError(`Cannot replay the journal: ${what}`, { kind: 'journal_record' });
+}
+
+/**
+ * Does the operations in a piece of the journal once more. They were done before on the same state, so none of them can fail for what it finds;
+ * when one does, the journal (whose checksum is right) or the checkpoint is not believable.
+ *
+ * @param from - Word offsets in `slab`, half-open.
+ */
+export function replayOperations(
+  host: ReplayHost,
+  slab: { readonly words: Uint32Array; readonly bytes: Uint8Array },
+  range: { readonly from: number; readonly to: number },
+): void {
+  const reader = new RedoReader(slab, range.from, range.to);
+  const { core } = host;
+  let selected: RawCollection | undefined;
+  while (reader.at < reader.end) {
+    const head = reader.word();
+    host.ensureSpace();
+    if ((head & 0xff) === OP.select) {
+      selected = core.collection(branchOf(core, reader.word()), reader.word());
+      if (selected === undefined) throw unbelievable('it changes a collection that is not there');
+      continue;
+    }
+    if (isStructural(head & 0xff)) {
+      replayStructural(core, head & 0xff, reader);
+      selected = undefined;
+    } else if ((head & 0xff) !== OP.none) {
+      if (selected === undefined) throw unbelievable('it changes a collection without naming it');
+      core.checkOut(selected);
+      replayChange(selected, head, reader);
+    }
+  }
+}
+
+function isStructural(opcode: number): boolean {
+  return opcode >= OP.createCollection;
+}
+
+function branchOf(core: StoreCore, id: number): Branch {
+  const branch = core.branch(id);
+  if (branch === undefined) throw unbelievable(`it changes snapshot ${id}, which is not there`);
+  return branch;
+}
+
+function replayStructural(core: StoreCore, opcode: number, reader: RedoReader): void {
+  switch (opcode) {
+    case OP.createCollection: {
+      const branch = branchOf(core, reader.word());
+      const packed = reader.word();
+      const shape = { kind: kindOf(packed & 0xff), levels: packed >>> 8, valueSize: reader.word() };
+      core.createCollection(branch, { ...shape, name: reader.text(), schema: reader.text() });
+      return;
+    }
+    case OP.deleteCollection: {
+      const branch = branchOf(core, reader.word());
+      const id = reader.word();
+      const named = [...core.namesOf(branch).values()].find((collection) => collection.id === id);
+      if (named === undefined) throw unbelievable('it deletes a collection that is not there');
+      core.deleteCollection(branch, named);
+      return;
+    }
+    case OP.createSnapshot: {
+      const branch = branchOf(core, reader.word());
+      const flags = reader.word();
+      const createdMs = Number(reader.u64());
+      core.createSnapshot(branch, { flags, createdMs, name: reader.text() });
+      return;
+    }
+    case OP.deleteSnapshot:
+      core.deleteSnapshot(reader.word());
+      return;
+    case OP.restore:
+      core.restore(branchOf(core, reader.word()));
+      return;
+    default:
+      throw unbelievable(`operation ${opcode} is not known`);
+  }
+}
+
+function replayChange(raw: RawCollection, head: number, reader: RedoReader): void {
+  if (raw instanceof RawTree) replayTree(raw, head, reader);
+  else throw unbelievable(`operation ${head & 0xff} is not known`);
+}
+
+function replayTree(raw: RawTree, head: number, reader: RedoReader): void {
+  const { keyHigh, keyLow, scratch } = raw.context;
+  const setKeys = (): void => {
+    for (let level = 0; level < raw.levels; level++) {
+      keyLow[level] = reader.word();
+      keyHigh[level] = reader.word();
+    }
+  };
+  switch (head & 0xff) {
+    case OP.put: {
+      setKeys();
+      const nrWords = scratch.words.length;
+      scratch.words.set(reader.words.subarray(reader.at, reader.at + nrWords));
+      reader.at += nrWords;
+      raw.put();
+      return;
+    }
+    case OP.remove:
+      setKeys();
+      raw.remove();
+      return;
+    case OP.removeBelow:
+      raw.removeBelow(reader.keys(head >>> 8));
+      return;
+    case OP.removeRange: {
+      const nrEnd = (head >>> 12) & 15;
+      const begin = reader.keys((head >>> 8) & 15);
+      raw.removeRange(begin, nrEnd === 15 ? undefined : reader.keys(nrEnd));
+      return;
+    }
+    default:
+      throw unbelievable(`operation ${head & 0xff} of a tree is not known`);
+  }
+}

@@ -1,0 +1,301 @@
+import { joinKey, ReadOnlyError, type U64 } from '../base/index.ts';
+import { forEachEntry, type Keys } from '../btree/index.ts';
+import { goneError } from './branch.ts';
+import type { Codec } from './codec.ts';
+import type { Engine } from './engine.ts';
+import { RawTree } from './raw-tree.ts';
+import { TreeWalk } from './tree-walk.ts';
+
+/** What a handle stands for: a collection of a branch, as it was when the handle was made. */
+export interface CollectionPlace {
+  readonly branchId: number;
+  readonly id: number;
+  readonly name: string;
+  readonly schema: string;
+  /** It belongs to a view: it can't be changed. */
+  readonly isFrozen: boolean;
+}
+
+/** A bound of a range: a key, or the first keys of a nested one. */
+export type Bound = U64 | readonly U64[];
+
+export interface RangeOptions {
+  /** From the largest key to the smallest. Default false. */
+  readonly reverse?: boolean;
+}
+
+function keysOf(bound: Bound | undefined): readonly U64[] | undefined {
+  return typeof bound === 'object' || bound === undefined ? bound : [bound];
+}
+
+/**
+ * A sorted map in a store: u64 keys (or lists of them, of a fixed length), values of one codec.
+ *
+ * Changes belong to the running transaction; outside one each change is a transaction of its own. Reading sees them at once. Keys are numbers
+ * up to 2^53 - 1 or bigints up to 2^64 - 1, and come out as bigints only where a number is not exact. A look-up costs one block per level of
+ * nodes, O(log n), and allocates nothing but what the codec makes.
+ */
+export class StoreTree<Key extends Keys = U64, V = unknown> {
+  readonly name: string;
+  /** Numbers in a key. */
+  readonly levels: number;
+  readonly #engine: Engine;
+  readonly #place: CollectionPlace;
+  readonly #codec: Codec<V>;
+  #raw: RawTree;
+  #stamp = -1;
+  readonly #current = (): RawTree => this.#tree('read');
+
+  constructor(engine: Engine, place: CollectionPlace, codec: Codec<V>, raw: RawTree) {
+    this.#engine = engine;
+    this.#place = place;
+    this.#codec = codec;
+    this.#raw = raw;
+    this.#stamp = engine.stamp;
+    this.name = place.name;
+    this.levels = raw.levels;
+  }
+
+  /** Entries. O(1). */
+  get size(): number {
+    return this.#tree('count').count;
+  }
+
+  /** The value under a key, or `undefined`. @throws {TypeError | RangeError} when it is no key of this tree. */
+  get(key: Key): V | undefined {
+    const raw = this.#stamp === this.#engine.stamp ? this.#raw : this.#tree('read');
+    raw.context.setKeys(key);
+    const at = raw.find();
+    return at < 0 ? undefined : this.#codec.read(raw.slab, at);
+  }
+
+  /** As {@link get}, into an object of the caller's, where the codec makes objects. `undefined`, and nothing written, when it is not there. */
+  getInto(key: Key, into: V): V | undefined {
+    const raw = this.#stamp === this.#engine.stamp ? this.#raw : this.#tree('read');
+    raw.context.setKeys(key);
+    const at = raw.find();
+    if (at < 0) return undefined;
+    return this.#codec.readInto === undefined
+      ? this.#codec.read(raw.slab, at)
+      : this.#codec.readInto(raw.slab, at, into);
+  }
+
+  has(key: Key): boolean {
+    const raw = this.#tree('read');
+    raw.context.setKeys(key);
+    return raw.find() >= 0;
+  }
+
+  /**
+   * Inserts or overwrites.
+   * @throws {TypeError | RangeError} when key or value are none of this tree's; nothing has changed then.
+   */
+  set(key: Key, value: V): void {
+    const engine = this.#engine;
+    let raw = this.#raw;
+    if (this.#stamp !== engine.stamp || !engine.isReady(raw)) raw = this.#writable();
+    const { context } = raw;
+    context.setKeys(key);
+    this.#codec.write(context.scratch, 0, value);
+    engine.log.put(raw);
+    try {
+      raw.put();
+    } catch (error) {
+      throw engine.failChange(error);
+    }
+    if (!engine.inTransaction) engine.endChange();
+  }
+
+  /** Removes a key. False when it is not there. */
+  delete(key: Key): boolean {
+    const engine = this.#engine;
+    const raw = this.#writable();
+    raw.context.setKeys(key);
+    if (raw.find() < 0) return false;
+    engine.log.remove(raw);
+    try {
+      raw.remove();
+    } catch (error) {
+      throw engine.failChange(error);
+    }
+    engine.endChange();
+    return true;
+  }
+
+  /** Sets many entries. In order of their keys it costs least. One transaction, where none is running. */
+  setMany(entries: Iterable<readonly [Key, V]>): void {
+    const engine = this.#engine;
+    const own = !engine.inTransaction;
+    if (own) engine.begin();
+    try {
+      for (const [key, value] of entries) this.set(key, value);
+    } catch (error) {
+      if (own && engine.inTransaction && !engine.isLatched) engine.rollback();
+      throw error;
+    }
+    if (own) engine.commit();
+  }
+
+  /** Removes the entries from `begin` up to `end`, not included; see {@link range}. Answers how many that was. */
+  deleteRange(begin?: Bound, end?: Bound): number {
+    const raw = this.#writable();
+    const from = keysOf(begin) ?? [];
+    const to = keysOf(end);
+    raw.checkPrefix(from);
+    if (to !== undefined) raw.checkPrefix(to);
+    return this.#change(() => {
+      this.#engine.log.removeRange(raw, from, to);
+      return raw.removeRange(from, to);
+    });
+  }
+
+  /** Removes everything. Costs as many blocks as no snapshot shares. */
+  clear(): void {
+    const raw = this.#writable();
+    this.#change(() => {
+      this.#engine.log.removeBelow(raw, []);
+      raw.removeBelow([]);
+    });
+  }
+
+  /** The entry with the smallest key. */
+  first(): [Key, V] | undefined {
+    return this.#nth(undefined, undefined, false);
+  }
+
+  /** The entry with the largest key. */
+  last(): [Key, V] | undefined {
+    return this.#nth(undefined, undefined, true);
+  }
+
+  /** The entry with the smallest key at least this one. */
+  atLeast(key: Key): [Key, V] | undefined {
+    return this.#nth(key, undefined, false);
+  }
+
+  /** The entry with the smallest key above this one. */
+  next(key: Key): [Key, V] | undefined {
+    const walk = new TreeWalk(this.#current, { begin: keysOf(key) }, false);
+    if (!walk.next()) return undefined;
+    if (this.#isAt(walk, key) && !walk.next()) return undefined;
+    return this.#entry(walk);
+  }
+
+  /** The entry with the largest key below this one. */
+  previous(key: Key): [Key, V] | undefined {
+    return this.#nth(undefined, key, true);
+  }
+
+  /**
+   * The entries from `begin` up to `end`, not included, in order of their keys. Bounds may be the first keys of nested ones: `range([7], [8])` is
+   * everything below 7. When the tree is changed meanwhile, the walk goes on with the first key beyond the last one.
+   */
+  *range(begin?: Bound, end?: Bound, options: RangeOptions = {}): Generator<[Key, V], undefined> {
+    const walk = new TreeWalk(this.#current, { begin: keysOf(begin), end: keysOf(end) }, options.reverse ?? false);
+    while (walk.next()) yield this.#entry(walk);
+  }
+
+  /** All entries, in order of their keys. */
+  entries(options: RangeOptions = {}): Generator<[Key, V], undefined> {
+    return this.range(undefined, undefined, options);
+  }
+
+  [Symbol.iterator](): Generator<[Key, V], undefined> {
+    return this.range();
+  }
+
+  /** All keys, in order. */
+  *keys(options: RangeOptions = {}): Generator<Key, undefined> {
+    const walk = new TreeWalk(this.#current, {}, options.reverse ?? false);
+    while (walk.next()) yield this.#key(walk);
+  }
+
+  /** All values, in order of their keys. */
+  *values(options: RangeOptions = {}): Generator<V, undefined> {
+    const walk = new TreeWalk(this.#current, {}, options.reverse ?? false);
+    while (walk.next()) yield this.#codec.read(this.#raw.slab, walk.valueAt);
+  }
+
+  /**
+   * Calls `visit` for each entry, in order of the keys: the fastest way through all of a tree. Answering `false` ends it. The tree must not be
+   * changed meanwhile.
+   * @throws {StateError} when it was.
+   */
+  forEach(visit: (value: V, key: Key) => unknown, begin?: Bound, end?: Bound): void {
+    const raw = this.#tree('read');
+    const codec = this.#codec;
+    if (raw.levels > 1) {
+      for (const [key, value] of this.range(begin, end)) if (visit(value, key) === false) return;
+      return;
+    }
+    const from = keysOf(begin)?.[0];
+    const to = keysOf(end)?.[0];
+    const bounds = { ...(from === undefined ? {} : { begin: from }), ...(to === undefined ? {} : { end: to }) };
+    forEachEntry(
+      raw.leafTree,
+      raw.root,
+      (slab, high, low, at) => {
+        const key = high === 0 ? low : joinKey(high, low);
+        return visit(codec.read(slab, at), key as Key);
+      },
+      bounds,
+    );
+  }
+
+  #nth(begin: Bound | undefined, end: Bound | undefined, reverse: boolean): [Key, V] | undefined {
+    const walk = new TreeWalk(this.#current, { begin: keysOf(begin), end: keysOf(end) }, reverse);
+    return walk.next() ? this.#entry(walk) : undefined;
+  }
+
+  #isAt(walk: TreeWalk, key: Key): boolean {
+    return (keysOf(key) ?? []).every((part, level) => BigInt(walk.key(level)) === BigInt(part));
+  }
+
+  #entry(walk: TreeWalk): [Key, V] {
+    return [this.#key(walk), this.#codec.read(this.#raw.slab, walk.valueAt)];
+  }
+
+  #key(walk: TreeWalk): Key {
+    if (this.levels === 1) return walk.key(0) as Key;
+    return Array.from({ length: this.levels }, (_, level) => walk.key(level)) as unknown as Key;
+  }
+
+  #change<R>(apply: () => R): R {
+    const engine = this.#engine;
+    let result: R;
+    try {
+      result = apply();
+    } catch (error) {
+      throw engine.failChange(error);
+    }
+    engine.endChange();
+    return result;
+  }
+
+  /** The tree, ready to be changed by one operation. */
+  #writable(): RawTree {
+    const action = `change "${this.name}"`;
+    this.#engine.refuseReadOnly(action);
+    if (this.#place.isFrozen) throw new ReadOnlyError(`Cannot ${action}: a view is for reading`);
+    this.#tree('change');
+    // Beginning a transaction may make a checkpoint, and so move nothing: the tree stays the same object.
+    this.#engine.beginChange(this.#raw);
+    return this.#raw;
+  }
+
+  #tree(action: string): RawTree {
+    const engine = this.#engine;
+    if (this.#stamp === engine.stamp) return this.#raw;
+    engine.refuseUnusable(`${action} "${this.name}"`);
+    const { branchId, id, name, schema } = this.#place;
+    const branch = engine.core.branch(branchId);
+    const named = branch && engine.core.namesOf(branch).get(name);
+    // After a rollback the same id may have been given to another collection.
+    const isSame = named !== undefined && named.id === id && named.schema === schema;
+    const raw = branch && isSame ? engine.core.collection(branch, id) : undefined;
+    if (!(raw instanceof RawTree)) throw goneError(action, name, branch?.title ?? 'the store');
+    this.#raw = raw;
+    this.#stamp = engine.stamp;
+    return raw;
+  }
+}

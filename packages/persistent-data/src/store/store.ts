@@ -1,0 +1,260 @@
+import { StateError } from '../base/index.ts';
+import { STORE_SNAPSHOT_HIDDEN } from '../format/index.ts';
+import { type BlockDevice, FileDevice } from '../io/index.ts';
+import { HEAD } from './core.ts';
+import type { Engine, EngineEvents } from './engine.ts';
+import { type OpenOptions, openEngine } from './open-store.ts';
+import { makeNamedSnapshot, Snapshot } from './snapshot.ts';
+import { StoreState } from './store-state.ts';
+import { StoreView } from './store-view.ts';
+
+export type StoreOptions = OpenOptions;
+
+/** Counts and sizes of a store that is open. */
+export interface StoreStatistics {
+  /** Blocks of 4096 bytes: of the file, in use, and free. */
+  readonly nrBlocks: number;
+  readonly nrAllocated: number;
+  readonly nrFree: number;
+  /** Checkpoints so far, and bytes of journal since the last one. */
+  readonly generation: number;
+  readonly journalBytes: number;
+  readonly journalBlocks: number;
+  readonly cache: Engine['blockManager']['statistics'];
+}
+
+type Listeners = { [Name in keyof EngineEvents]: Set<EngineEvents[Name]> };
+
+/**
+ * Named trees in one crash-safe file, with transactions, snapshots and diffs.
+ *
+ * Everything is a plain call, except for the ones that end in `Async`. After a crash at any moment the store opens as it was after the last
+ * commit that had returned, or a later one.
+ *
+ * @example
+ * ```ts
+ * const store = Store.open('inventory.pdata'); // makes it if it is not there
+ * const stock = store.tree('stock', { keys: 2, value: { count: u32, price: u64 } });
+ * store.transact(() => stock.set([7, 1001], { count: 3, price: 250 }));
+ * store.close();
+ * ```
+ */
+export class Store extends StoreState {
+  readonly #engine: Engine;
+  readonly #device: BlockDevice;
+  readonly #ownsDevice: boolean;
+  readonly #listeners: Listeners;
+  readonly #views = new Set<StoreView>();
+  #nrViews = 0;
+
+  private constructor(engine: Engine, device: BlockDevice, ownsDevice: boolean, listeners: Listeners) {
+    super(engine);
+    this.#engine = engine;
+    this.#device = device;
+    this.#ownsDevice = ownsDevice;
+    this.#listeners = listeners;
+  }
+
+  /**
+   * Opens the store in a file, or on a device that the caller keeps.
+   *
+   * @throws {StateError} when there is none and none is to be made.
+   * @throws {LockedError} when another process has the file open for writing.
+   * @throws {CorruptionError} when it is not believable. @throws {UnsupportedError} when it is of a kind that this library does not know.
+   */
+  static open(where: string | BlockDevice, options: StoreOptions = {}): Store {
+    const { readOnly = false } = options;
+    const create = options.create ?? !readOnly;
+    const ownsDevice = typeof where === 'string';
+    const device = ownsDevice ? FileDevice.open(where, readOnly ? { readOnly } : { create }) : where;
+    const listeners: Listeners = { commit: new Set(), grow: new Set(), failure: new Set() };
+    const events: EngineEvents = {
+      commit: (event) => tell(listeners.commit, event),
+      grow: (event) => tell(listeners.grow, event),
+      failure: (error) => tell(listeners.failure, error),
+    };
+    try {
+      return new Store(openEngine(device, options, events), device, ownsDevice, listeners);
+    } catch (error) {
+      if (ownsDevice) device.close();
+      throw error;
+    }
+  }
+
+  protected override branchId(): number {
+    return HEAD;
+  }
+
+  /** The engine. For this layer's own use. */
+  get engine(): Engine {
+    return this.#engine;
+  }
+
+  /** The state that is neither a snapshot nor a view: the store itself. */
+  get head(): StoreState {
+    return this;
+  }
+
+  get readOnly(): boolean {
+    return this.#engine.readOnly;
+  }
+
+  /** 32 hexadecimal digits that no other store has. */
+  get uuid(): string {
+    return this.#engine.superblock.uuid;
+  }
+
+  get statistics(): StoreStatistics {
+    const { core, superblock, journal, blockManager } = this.#engine;
+    const { nrBlocks, nrAllocated } = core.spaceMap.root;
+    return {
+      nrBlocks,
+      nrAllocated,
+      nrFree: nrBlocks - nrAllocated,
+      generation: superblock.generation,
+      journalBytes: journal.usedBytes,
+      journalBlocks: superblock.journalBlocks,
+      cache: blockManager.statistics,
+    };
+  }
+
+  /**
+   * Does `change` as one transaction and makes it durable. When it throws, everything that it did is rolled back.
+   *
+   * @throws {TypeError} when it answers a promise: a transaction does not wait. It is rolled back then.
+   */
+  transact<R>(change: () => R): R {
+    const result = this.#run(change);
+    this.#engine.commit();
+    return result;
+  }
+
+  /**
+   * As {@link transact}: `change` is done at once, and the promise resolves when it is durable. Many callers at the same time share one write and
+   * one flush.
+   */
+  async transactAsync<R>(change: () => R): Promise<R> {
+    while (this.#engine.mustSettle) await this.#engine.settled();
+    const result = this.#run(change);
+    await this.#engine.commitAsync();
+    return result;
+  }
+
+  /** Begins a transaction, which {@link commit}, {@link commitAsync} or {@link rollback} ends. @throws {StateError} when one is running. */
+  begin(): void {
+    this.#engine.begin();
+  }
+
+  /**
+   * Makes the transaction durable: one write and one flush when it is small.
+   * @throws {NoSpaceError} when the host is full; it is rolled back then. @throws {StateError} when none was begun.
+   */
+  commit(): void {
+    this.#engine.commit();
+  }
+
+  /** As {@link commit}; resolves when it is durable. The next transaction may begin at once. */
+  commitAsync(): Promise<void> {
+    return this.#engine.commitAsync();
+  }
+
+  /** Throws away what was done since {@link begin}. */
+  rollback(): void {
+    this.#engine.rollback();
+  }
+
+  /** Makes a snapshot of the store as it is now. O(1). @throws {StateError} when there is one of this name. */
+  snapshot(name: string): Snapshot {
+    return makeNamedSnapshot(this.#engine, this, name);
+  }
+
+  /** All snapshots, oldest first. */
+  snapshots(): Snapshot[] {
+    this.#engine.refuseUnusable('list the snapshots');
+    return [...this.#engine.core.listSnapshots()]
+      .filter(({ flags }) => (flags & STORE_SNAPSHOT_HIDDEN) === 0)
+      .map((record) => new Snapshot(this.#engine, record.id, record));
+  }
+
+  /** The snapshot of this name. @throws {StateError} when there is none. */
+  getSnapshot(name: string): Snapshot {
+    const found = this.snapshots().find((snapshot) => snapshot.name === name);
+    if (found === undefined) throw new StateError(`Cannot find snapshot "${name}": there is none of this name`);
+    return found;
+  }
+
+  /**
+   * The store as it is now, for reading, whatever is changed later. O(1); written to the disk only together with something else. It costs the
+   * blocks that nothing else uses any more, until it is closed; the store's closing closes it.
+   */
+  view(): StoreView {
+    const engine = this.#engine;
+    if (engine.readOnly) return new StoreView(engine, HEAD, () => undefined);
+    const name = `view ${++this.#nrViews}`;
+    const id = this.makeSnapshot(name, { flags: STORE_SNAPSHOT_HIDDEN, lazy: true });
+    const view = new StoreView(engine, id, () => this.#views.delete(view));
+    this.#views.add(view);
+    return view;
+  }
+
+  /** Calls back after each commit that is durable, when the file grows, or when a failure latches the store. Answers how to end that. */
+  on<Name extends keyof EngineEvents>(name: Name, listener: EngineEvents[Name]): () => void {
+    const listeners = this.#listeners[name] as Set<EngineEvents[Name]>;
+    listeners.add(listener);
+    return () => listeners.delete(listener);
+  }
+
+  /**
+   * Ends all use: rolls back a transaction that was begun and not ended, folds the journal in, cuts free space off the end of the file, and gives
+   * the file back. A device stays open: it is its opener's. Idempotent.
+   */
+  close(): void {
+    const engine = this.#engine;
+    if (engine.closed) return;
+    try {
+      if (!engine.isLatched && !engine.readOnly) this.#tidy();
+      engine.close();
+    } finally {
+      if (this.#ownsDevice) this.#device.close();
+    }
+  }
+
+  [Symbol.dispose](): void {
+    this.close();
+  }
+
+  #run<R>(change: () => R): R {
+    const engine = this.#engine;
+    engine.begin(true);
+    try {
+      const result = change();
+      if (typeof (result as { then?: unknown } | undefined)?.then === 'function') {
+        throw new TypeError('Cannot commit: the transaction answered a promise; do what waits before it');
+      }
+      return result;
+    } catch (error) {
+      if (engine.inTransaction && !engine.isLatched) engine.rollback();
+      throw error;
+    }
+  }
+
+  #tidy(): void {
+    const engine = this.#engine;
+    if (engine.inTransaction) engine.rollback();
+    for (const view of [...this.#views]) view.close();
+    engine.fold();
+  }
+}
+
+/** A listener that throws is its maker's affair: the commit has happened. */
+function tell<A extends unknown[]>(listeners: ReadonlySet<(...args: A) => void>, ...args: A): void {
+  for (const listener of listeners) {
+    try {
+      listener(...args);
+    } catch (error) {
+      queueMicrotask(() => {
+        throw error;
+      });
+    }
+  }
+}
