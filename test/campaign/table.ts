@@ -1,0 +1,18 @@
+/** All campaigns. */
+
+import type { Campaign } from './campaign.ts';
+import { CRASH } from './crash.ts';
+import { MODEL } from './model.ts';
+
+export const CAMPAIGNS: readonly Campaign[] = [CRASH, MODEL];
+
+/** @throws {Error} when there is none of this name. */
+export function campaignNamed(name: string): Campaign {
+  const found = CAMPAIGNS.find((campaign) => campaign.name === name);
+  if (found === undefined) {
+    throw new Error(
+      `there is no campaign "${name}": ${CAMPAIGNS.map((campaign) => campaign.name).join(', ')} are there`,
+    );
+  }
+  return found;
+}
