@@ -12,4 +12,5 @@ export { type ListedDevice, type ThinFormatOptions, ThinMetadata, type ThinMetad
 export { MAX_DEVICE_ID } from './pool-core.ts';
 export { isDataBlockSize, readThinSuperblock, type ThinSuperblock } from './superblock.ts';
 export { type MappedRange, type Mapping, ThinDevice } from './thin-device.ts';
+export * from './tools.ts';
 export { ThinView, type ViewedDevice } from './view.ts';
