@@ -14,6 +14,7 @@ const BIGINT_ALLOWED = [
   'format/',
   'btree/',
   'array/',
+  'disk-space-map/tree-checker.ts',
   'bitset/',
   'store/',
   'thin/',

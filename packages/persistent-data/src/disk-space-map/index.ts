@@ -7,8 +7,28 @@
  *
  * @module
  */
+export { BlockScanner } from './block-scanner.ts';
+export {
+  type CheckedSpace,
+  type CompareOptions,
+  type CountedSpaceMap,
+  type CountFinding,
+  compareCounts,
+  countDataSpaceMap,
+  countMetadataSpaceMap,
+  repairLeaks,
+} from './check-space-map.ts';
 export { INDEX_ENTRY_TYPE } from './data-index.ts';
 export { DataSpaceMap } from './data-space-map.ts';
 export { type KeptVersion, KeptVersions } from './kept-versions.ts';
 export { MetadataSpaceMap } from './metadata-space-map.ts';
 export { type CreateMetadataOptions, createMetadata, type Metadata, openMetadata } from './open-metadata.ts';
+export { ReferenceCounter } from './reference-counter.ts';
+export {
+  badBlock,
+  type CheckedTree,
+  type LeafProblem,
+  TreeChecker,
+  type TreeCheckerOptions,
+  type TreeOutcome,
+} from './tree-checker.ts';

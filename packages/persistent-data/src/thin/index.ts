@@ -7,6 +7,14 @@
  * @module
  */
 export { type BlockTime, blockTimeType, dataBlockAt, MAX_DATA_BLOCK, MAX_TIME, timeAt } from './block-time.ts';
+export {
+  checkThin,
+  ThinCheck,
+  type ThinCheckOptions,
+  type ThinCheckPhase,
+  type ThinRepairOutcome,
+} from './check.ts';
+export type { DeviceFinding } from './check-devices.ts';
 export { DEVICE_DETAILS_TYPE, type DeviceDetails } from './device-details.ts';
 export { type ListedDevice, type ThinFormatOptions, ThinMetadata, type ThinMetadataOptions } from './metadata.ts';
 export { MAX_DEVICE_ID } from './pool-core.ts';

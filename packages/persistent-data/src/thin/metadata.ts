@@ -85,6 +85,11 @@ export class ThinMetadata {
     return this.#transaction.core;
   }
 
+  /** The device that the metadata is on. What can be read there is the last commit. */
+  get device(): BlockDevice {
+    return this.#device;
+  }
+
   get readOnly(): boolean {
     return this.core.blockManager.readOnly;
   }

@@ -122,6 +122,12 @@ export function needsCheck(superblock: Pick<ThinSuperblock, 'flags'>): boolean {
   return (superblock.flags & THIN_FLAG_NEEDS_CHECK) !== 0;
 }
 
+/** Clears the flag in the superblock at word offset `base`. */
+export function clearNeedsCheck(slab: Slab, base: number): void {
+  const word = base + at('flags');
+  slab.words[word] = (slab.words[word]! & ~THIN_FLAG_NEEDS_CHECK) >>> 0;
+}
+
 /** @throws {UnsupportedError} when this library must not use the pool, or must not write it and `readOnly` is false. */
 export function refuseUnsupported(superblock: ThinSuperblock, readOnly: boolean): void {
   const { version, incompatFlags, compatRoFlags, metadataBlockSize, dataBlockSize } = superblock;

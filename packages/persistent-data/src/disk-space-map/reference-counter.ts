@@ -1,0 +1,70 @@
+import { assert } from '../base/index.ts';
+
+/** Blocks per page of counts. */
+const PAGE = 1 << 20;
+/** What a byte says when the count is in the table of large ones. */
+const LARGE = 255;
+
+/**
+ * Counts references to the blocks of a space, as a check finds them: one byte a block, in pages made when first touched, and a table for
+ * counts of 255 and more. A space of any claimed size costs what is counted in it.
+ */
+export class ReferenceCounter {
+  /** Blocks in the space. */
+  readonly nrBlocks: number;
+  readonly #pages: (Uint8Array | undefined)[] = [];
+  readonly #large = new Map<number, number>();
+
+  constructor(nrBlocks: number) {
+    this.nrBlocks = nrBlocks;
+  }
+
+  /** Adds one to the count of block `b`, which is in the space, and answers the count before. */
+  inc(b: number): number {
+    const index = Math.floor(b / PAGE);
+    const page = this.#pages[index] ?? this.#makePage(b, index);
+    const at = b - index * PAGE;
+    const count = page[at]!;
+    if (count < LARGE - 1) {
+      page[at] = count + 1;
+      return count;
+    }
+    return this.#incLarge(b, page, at);
+  }
+
+  /** The count of block `b`. */
+  count(b: number): number {
+    const index = Math.floor(b / PAGE);
+    const page = this.#pages[index];
+    if (page === undefined) return 0;
+    const count = page[b - index * PAGE]!;
+    return count === LARGE ? this.#large.get(b)! : count;
+  }
+
+  /** Copies the counts of `begin..begin + target.length` to `target`; counts of 255 and more come out as 255. */
+  copyBytes(begin: number, target: Uint8Array): void {
+    for (let done = 0; done < target.length; ) {
+      const index = Math.floor((begin + done) / PAGE);
+      const from = begin + done - index * PAGE;
+      const length = Math.min(PAGE - from, target.length - done);
+      const page = this.#pages[index];
+      if (page === undefined) target.fill(0, done, done + length);
+      else target.set(page.subarray(from, from + length), done);
+      done += length;
+    }
+  }
+
+  #incLarge(b: number, page: Uint8Array, at: number): number {
+    const count = page[at] === LARGE ? this.#large.get(b)! : page[at]!;
+    page[at] = LARGE;
+    this.#large.set(b, count + 1);
+    return count;
+  }
+
+  #makePage(b: number, index: number): Uint8Array {
+    assert(b >= 0 && b < this.nrBlocks, 'a block that is counted is in the space');
+    const page = new Uint8Array(Math.min(PAGE, this.nrBlocks - index * PAGE));
+    this.#pages[index] = page;
+    return page;
+  }
+}

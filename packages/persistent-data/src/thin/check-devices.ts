@@ -1,0 +1,157 @@
+import type { Finding } from '../base/index.ts';
+import { readU64 } from '../btree/index.ts';
+import type { CheckedTree, LeafProblem, ReferenceCounter, TreeChecker } from '../disk-space-map/index.ts';
+import { DEVICE_DETAILS, type NodeView } from '../format/index.ts';
+import { MAX_DEVICE_ID } from './pool-core.ts';
+
+/* Kinds of trees, as the checker tells them apart. */
+const TOP_LEVEL = 0;
+const DETAILS = 1;
+const MAPPINGS = 2;
+
+const MAPPED_BLOCKS = DEVICE_DETAILS.offset('mappedBlocks');
+
+/** A thin device whose content is not what its details say, or cannot be reached in full. */
+export interface DeviceFinding extends Finding {
+  readonly device: number;
+  /** Mappings that the device should have. */
+  readonly expected: number;
+  /** Mappings that can be reached. */
+  readonly found: number;
+}
+
+/** Roots of a pool's trees: block numbers. */
+export interface PoolRoots {
+  readonly mappingRoot: number;
+  readonly detailsRoot: number;
+}
+
+/** The devices that a superblock refers to, while they are checked. */
+export class CheckedDevices {
+  /** Ids and roots of the devices that were not met before. */
+  readonly #roots = new Map<number, number>();
+  /** Mapped blocks of devices whose details were not met before. */
+  readonly #mappedBlocks = new Map<number, number>();
+  readonly #checker: TreeChecker;
+  readonly #dataCounts: ReferenceCounter;
+  /** The pool whose metadata snapshot this is: nodes that they share were checked there. */
+  readonly #pool: CheckedDevices | undefined;
+
+  constructor(checker: TreeChecker, dataCounts: ReferenceCounter, pool?: CheckedDevices) {
+    this.#checker = checker;
+    this.#dataCounts = dataCounts;
+    this.#pool = pool;
+  }
+
+  /** Reads the list of devices and their details, and compares them. Answers whether all could be read. */
+  *list({ mappingRoot, detailsRoot }: PoolRoots, onDetails?: () => void): Generator<Finding, boolean> {
+    const topLevel = yield* this.#checker.check(mappingRoot, {
+      kind: TOP_LEVEL,
+      valueSize: 8,
+      visitLeaf: (node, block, report) => this.#takeRoots(node, block, report),
+    });
+    onDetails?.();
+    const details = yield* this.#checker.check(detailsRoot, {
+      kind: DETAILS,
+      valueSize: DEVICE_DETAILS.size,
+      visitLeaf: (node) => this.#takeDetails(node),
+    });
+    if (topLevel.nrErrors > 0 || details.nrErrors > 0) return false;
+    const withoutDetails = [...this.#roots.keys()].filter((id) => this.#expected(id) === undefined);
+    const withoutRoot = [...this.#mappedBlocks.keys()].filter((id) => !this.#isListed(id));
+    for (const device of [...withoutDetails, ...withoutRoot]) {
+      const lacks = this.#isListed(device) ? 'has no details' : 'has details and no mapping tree';
+      const message = `Inconsistency between the details tree and the mapping tree: thin device ${device} ${lacks}`;
+      yield { severity: 'fatal', code: 'thin.ids', message, device };
+    }
+    return withoutDetails.length === 0 && withoutRoot.length === 0;
+  }
+
+  /** Checks the mapping trees of all devices. Answers whether all is as it should be. */
+  *checkMappings(): Generator<Finding, boolean> {
+    let isWhole = true;
+    for (const [device, root] of this.#roots) {
+      const outcome = yield* this.#checker.check(root, this.#mappingTree(device));
+      const found = outcome.nrEntries;
+      const expected = this.#expected(device);
+      if (outcome.nrErrors > 0) isWhole = false;
+      if (outcome.nrErrors === 0 && (expected === undefined || expected === found)) continue;
+      yield this.#deviceFinding(device, outcome, expected ?? found);
+    }
+    return isWhole;
+  }
+
+  #deviceFinding(
+    device: number,
+    { nrEntries, nrErrors, rootIsLost }: { nrEntries: number; nrErrors: number; rootIsLost: boolean },
+    expected: number,
+  ): DeviceFinding {
+    const finding = { severity: 'fatal', device, expected, found: nrEntries } as const;
+    const name = this.#pool === undefined ? `Thin device ${device}` : `Thin device ${device} of the metadata snapshot`;
+    if (rootIsLost) {
+      return { ...finding, code: 'thin.root', message: `${name} is missing root with ${expected} mappings` };
+    }
+    if (nrErrors > 0) {
+      const missing = Math.max(0, expected - nrEntries);
+      const message = `${name} has ${nrErrors} errors and is missing ${missing} mappings, while expected ${expected}`;
+      return { ...finding, code: 'thin.device', message };
+    }
+    const message = `${name} has unexpected number of mappings, expected ${expected}, actual ${nrEntries}`;
+    return { ...finding, code: 'thin.mapped-blocks', message };
+  }
+
+  /** Mapped blocks of a device, as its details say. */
+  #expected(device: number): number | undefined {
+    const own = this.#mappedBlocks.get(device);
+    if (own !== undefined || this.#pool === undefined) return own;
+    return this.#pool.#expected(device);
+  }
+
+  #isListed(device: number): boolean {
+    if (this.#roots.has(device)) return true;
+    return this.#pool === undefined ? false : this.#pool.#isListed(device);
+  }
+
+  #takeRoots(node: NodeView, block: number, report: (problem: LeafProblem) => void): void {
+    for (let i = 0; i < node.nrEntries; i++) {
+      const id = node.keyAt(i);
+      if (id <= MAX_DEVICE_ID) this.#roots.set(id, node.childAt(i));
+      else report({ code: 'thin.device-id', message: `Cannot use btree_node block ${block}: found thin device ${id}` });
+    }
+  }
+
+  #takeDetails(node: NodeView): void {
+    for (let i = 0; i < node.nrEntries; i++) {
+      this.#mappedBlocks.set(node.keyAt(i), readU64(node.slab, node.valueAt(i) + MAPPED_BLOCKS));
+    }
+  }
+
+  #mappingTree(device: number): CheckedTree {
+    return {
+      kind: MAPPINGS,
+      valueSize: 8,
+      device,
+      visitLeaf: (node, block, report) => this.#countMappings(node, block, report),
+    };
+  }
+
+  /** The hot loop: some nanoseconds per mapping, nothing allocated. */
+  #countMappings(node: NodeView, block: number, report: (problem: LeafProblem) => void): void {
+    const counts = this.#dataCounts;
+    const { words, nrEntries } = node;
+    const { nrBlocks } = counts;
+    let word = node.valueAt(0) >>> 2;
+    let nrOutside = 0;
+    for (let i = 0; i < nrEntries; i++, word += 2) {
+      const dataBlock = words[word + 1]! * 256 + (words[word]! >>> 24);
+      if (dataBlock < nrBlocks) counts.inc(dataBlock);
+      else nrOutside++;
+    }
+    if (nrOutside === 0) return;
+    const found = `${nrOutside} mappings are to data blocks beyond the last`;
+    report({
+      code: 'thin.data-block',
+      message: `Cannot use btree_node block ${block}: ${found}, there are ${nrBlocks} data blocks`,
+    });
+  }
+}

@@ -1,0 +1,248 @@
+import { assert, type Finding, StateError } from '../base/index.ts';
+import {
+  BlockScanner,
+  badBlock,
+  type CountedSpaceMap,
+  compareCounts,
+  countDataSpaceMap,
+  countMetadataSpaceMap,
+  ReferenceCounter,
+  repairLeaks,
+  TreeChecker,
+} from '../disk-space-map/index.ts';
+import { SUPERBLOCK_LOCATION, THIN_SUPERBLOCK_VALIDATOR } from '../format/index.ts';
+import type { BlockDevice } from '../io/index.ts';
+import { CheckedDevices } from './check-devices.ts';
+import type { ThinMetadata } from './metadata.ts';
+import { metadataDevice } from './metadata-source.ts';
+import { clearNeedsCheck, needsCheck, readThinSuperblock, type ThinSuperblock } from './superblock.ts';
+
+/** What a check is at. In this order; an option may leave some out. */
+export type ThinCheckPhase = 'details' | 'mappings' | 'metadata-snapshot' | 'data-space-map' | 'metadata-space-map';
+
+/** What to check, and whom to tell how far it is. */
+export interface ThinCheckOptions {
+  /** The superblock and nothing else. */
+  readonly superblockOnly?: boolean;
+  /** The superblock, the list of devices and their details; no mappings and no space maps. */
+  readonly skipMappings?: boolean;
+  /** The metadata snapshot in place of the pool, which may be in use; no space maps. */
+  readonly metadataSnapshot?: boolean;
+  /** Roots to use in place of those in the superblock: block numbers. */
+  readonly overrideMappingRoot?: number;
+  readonly overrideDetailsRoot?: number;
+  /** Reports under-full nodes as warnings. Default false: fatal. Leaks are leaks in any case. */
+  readonly ignoreNonFatal?: boolean;
+  /** Called when a phase begins. */
+  readonly onPhase?: (phase: ThinCheckPhase) => void;
+  /** Called now and then with the metadata blocks read so far, of those that are allocated as the superblock says. */
+  readonly onProgress?: (done: number, total: number) => void;
+}
+
+/** What {@link ThinCheck.repair} did. */
+export interface ThinRepairOutcome {
+  /** Blocks given back. */
+  readonly nrDataLeaks: number;
+  readonly nrMetadataLeaks: number;
+  readonly clearedNeedsCheck: boolean;
+}
+
+/**
+ * Checks a pool's metadata, from its superblock to all reference counts, without writing. Never throws for what it finds on the disk.
+ *
+ * Reads each metadata block that is in use once; takes a byte of memory per data block that is mapped, and 27 per metadata block in use.
+ *
+ * @example
+ * ```ts
+ * for (const { severity, message } of checkThin(device)) console.log(severity, message);
+ * ```
+ */
+export function checkThin(
+  source: BlockDevice | ThinMetadata,
+  options: ThinCheckOptions = {},
+): Generator<Finding, void> {
+  return new ThinCheck(source, options).run();
+}
+
+/** A check of a pool, with what it knows afterwards: the superblock, and what could be repaired. */
+export class ThinCheck {
+  /** As found on the device; `undefined` before {@link run}, and when it cannot be believed. */
+  superblock: ThinSuperblock | undefined;
+  readonly #device: BlockDevice;
+  readonly #options: ThinCheckOptions;
+  #checker: TreeChecker | undefined;
+  #dataCounts = new ReferenceCounter(0);
+  #data: CountedSpaceMap | undefined;
+  #metadata: CountedSpaceMap | undefined;
+  #nrFatal = 0;
+  #nrLeaks = 0;
+  #isDone = false;
+
+  constructor(source: BlockDevice | ThinMetadata, options: ThinCheckOptions = {}) {
+    this.#device = metadataDevice(source);
+    this.#options = options;
+  }
+
+  /** Nodes that could not be believed so far; and how many of them could not be read, or had a wrong checksum. */
+  get nodeErrors(): { readonly nodes: number; readonly io: number; readonly checksum: number } {
+    const checker = this.#checker;
+    return {
+      nodes: checker?.nrBadNodes ?? 0,
+      io: checker?.nrIoErrors ?? 0,
+      checksum: checker?.nrChecksumErrors ?? 0,
+    };
+  }
+
+  /** Checks, once. Everything that is wrong is yielded, and after damage as much else is checked as can be. */
+  *run(): Generator<Finding, void> {
+    assert(!this.#isDone, 'a check runs once');
+    for (const finding of this.#findings()) {
+      if (finding.severity === 'fatal') this.#nrFatal++;
+      if (finding.severity === 'leak') this.#nrLeaks++;
+      yield finding;
+    }
+    this.#isDone = true;
+  }
+
+  *#findings(): Generator<Finding, void> {
+    const options = this.#options;
+    const superblock = yield* this.#readSuperblock(SUPERBLOCK_LOCATION);
+    this.superblock = superblock;
+    if (superblock === undefined) return;
+    const { heldRoot, dataSpaceMapRoot } = superblock;
+    let roots = superblock;
+    if (options.metadataSnapshot) {
+      const held = yield* this.#readHeldSuperblock(heldRoot);
+      if (held === undefined) return;
+      roots = held;
+    }
+    if (options.superblockOnly) return;
+    const { onProgress, ignoreNonFatal = false } = options;
+    const total = Math.min(superblock.metadataSpaceMapRoot.nrAllocated, this.#device.nrBlocks);
+    const checker = new TreeChecker(this.#device, {
+      ignoreNonFatal,
+      ...(onProgress === undefined ? {} : { onRead: (done) => onProgress(Math.min(done, total), total) }),
+    });
+    this.#checker = checker;
+    checker.countBlock(SUPERBLOCK_LOCATION, 'thin_superblock');
+    this.#dataCounts = new ReferenceCounter(dataSpaceMapRoot.nrBlocks);
+    const devices = new CheckedDevices(checker, this.#dataCounts);
+    const isWhole = yield* this.#checkTrees(devices, roots);
+    if (options.skipMappings || options.metadataSnapshot) return;
+    const heldIsWhole = heldRoot === 0 || (yield* this.#checkHeld(checker, devices, heldRoot));
+    yield* this.#checkSpaceMaps(checker, superblock, isWhole && heldIsWhole);
+  }
+
+  *#readSuperblock(block: number): Generator<Finding, ThinSuperblock | undefined> {
+    if (!(block < this.#device.nrBlocks)) {
+      const message = `Cannot read thin_superblock block ${block}: the device has ${this.#device.nrBlocks} blocks`;
+      yield { severity: 'fatal', code: 'thin.superblock', message, block };
+      return undefined;
+    }
+    const scanner = new BlockScanner(this.#device, 1);
+    scanner.loadOne(block);
+    const problem = scanner.problem(0, block, THIN_SUPERBLOCK_VALIDATOR);
+    if (problem === undefined) return readThinSuperblock(scanner.slab, 0);
+    yield { ...badBlock(problem, block), code: 'thin.superblock' };
+    return undefined;
+  }
+
+  *#readHeldSuperblock(heldRoot: number): Generator<Finding, ThinSuperblock | undefined> {
+    if (heldRoot !== 0) return yield* this.#readSuperblock(heldRoot);
+    yield { severity: 'fatal', code: 'thin.no-snapshot', message: 'no current metadata snap' };
+    return undefined;
+  }
+
+  /** The devices of the pool, or of the snapshot in its place. Answers whether all is as it should be. */
+  *#checkTrees(devices: CheckedDevices, superblock: ThinSuperblock): Generator<Finding, boolean> {
+    const { overrideMappingRoot, overrideDetailsRoot, skipMappings, onPhase } = this.#options;
+    const listIsWhole = yield* devices.list(
+      {
+        mappingRoot: overrideMappingRoot ?? superblock.dataMappingRoot,
+        detailsRoot: overrideDetailsRoot ?? superblock.deviceDetailsRoot,
+      },
+      () => onPhase?.('details'),
+    );
+    if (skipMappings) return listIsWhole;
+    onPhase?.('mappings');
+    const mappingsAreWhole = yield* devices.checkMappings();
+    return listIsWhole && mappingsAreWhole;
+  }
+
+  /** The metadata snapshot: what is not shared with the pool itself. */
+  *#checkHeld(checker: TreeChecker, devices: CheckedDevices, heldRoot: number): Generator<Finding, boolean> {
+    this.#options.onPhase?.('metadata-snapshot');
+    const problem = checker.countBlock(heldRoot, 'thin_superblock');
+    if (problem !== undefined) {
+      yield { ...problem, code: 'thin.superblock' };
+      return false;
+    }
+    const held = yield* this.#readSuperblock(heldRoot);
+    if (held === undefined) return false;
+    const snapshot = new CheckedDevices(checker, this.#dataCounts, devices);
+    const listIsWhole = yield* snapshot.list({
+      mappingRoot: held.dataMappingRoot,
+      detailsRoot: held.deviceDetailsRoot,
+    });
+    const mappingsAreWhole = yield* snapshot.checkMappings();
+    return listIsWhole && mappingsAreWhole;
+  }
+
+  *#checkSpaceMaps(checker: TreeChecker, superblock: ThinSuperblock, isWhole: boolean): Generator<Finding, void> {
+    const { onPhase } = this.#options;
+    if (!isWhole) {
+      const message = 'Reference counts are only checked for being too low: not all references could be counted';
+      yield { severity: 'warning', code: 'thin.counts-incomplete', message };
+    }
+    onPhase?.('data-space-map');
+    const data = yield* countDataSpaceMap(checker, superblock.dataSpaceMapRoot);
+    this.#data = data;
+    yield* compareCounts(checker, data, this.#dataCounts, { isLowerBound: !isWhole });
+    onPhase?.('metadata-space-map');
+    const metadata = yield* countMetadataSpaceMap(checker, superblock.metadataSpaceMapRoot);
+    this.#metadata = metadata;
+    yield* compareCounts(checker, metadata, checker.counts, { isLowerBound: !(isWhole && data.isWhole) });
+  }
+
+  /** Whether {@link repair} would change anything. */
+  get needsRepair(): boolean {
+    return this.#nrLeaks > 0 || (this.superblock !== undefined && needsCheck(this.superblock));
+  }
+
+  /**
+   * Writes in place, after a check that found nothing fatal: gives leaked blocks back (records of 1 without a reference become 0; nothing
+   * else of a space map changes), then clears the flag needs_check. Two flushes.
+   *
+   * @param options.leaks - Default true. With false only the flag is cleared, whatever was checked.
+   * @throws {StateError} when the check is not over, or found something fatal.
+   * @throws {DeviceError | NoSpaceError | ReadOnlyError} when the device cannot be written.
+   */
+  repair({ leaks = true }: { readonly leaks?: boolean } = {}): ThinRepairOutcome {
+    const checker = this.#checker;
+    const { superblock } = this;
+    if (!this.#isDone || superblock === undefined)
+      throw new StateError('Cannot repair: the check did not come to its end');
+    if (this.#nrFatal > 0) throw new StateError(`Cannot repair: the check found ${this.#nrFatal} fatal errors`);
+    let nrDataLeaks = 0;
+    let nrMetadataLeaks = 0;
+    if (leaks && this.#nrLeaks > 0 && checker !== undefined) {
+      if (this.#data) nrDataLeaks = repairLeaks(checker, this.#data, this.#dataCounts);
+      if (this.#metadata) nrMetadataLeaks = repairLeaks(checker, this.#metadata, checker.counts);
+      this.#device.flush();
+    }
+    const clearedNeedsCheck = needsCheck(superblock);
+    if (clearedNeedsCheck) this.#clearNeedsCheck();
+    return { nrDataLeaks, nrMetadataLeaks, clearedNeedsCheck };
+  }
+
+  #clearNeedsCheck(): void {
+    const scanner = new BlockScanner(this.#device, 1);
+    scanner.loadOne(SUPERBLOCK_LOCATION);
+    const problem = scanner.problem(0, SUPERBLOCK_LOCATION, THIN_SUPERBLOCK_VALIDATOR);
+    if (problem !== undefined) throw problem;
+    clearNeedsCheck(scanner.slab, 0);
+    THIN_SUPERBLOCK_VALIDATOR.seal(scanner.slab, 0, SUPERBLOCK_LOCATION);
+    this.#device.write(SUPERBLOCK_LOCATION, [scanner.slab.bytes]);
+    this.#device.flush();
+  }
+}
