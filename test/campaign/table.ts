@@ -2,9 +2,11 @@
 
 import type { Campaign } from './campaign.ts';
 import { CRASH } from './crash.ts';
+import { ENOSPC } from './enospc.ts';
+import { FAULT } from './fault.ts';
 import { MODEL } from './model.ts';
 
-export const CAMPAIGNS: readonly Campaign[] = [CRASH, MODEL];
+export const CAMPAIGNS: readonly Campaign[] = [CRASH, MODEL, FAULT, ENOSPC];
 
 /** @throws {Error} when there is none of this name. */
 export function campaignNamed(name: string): Campaign {

@@ -29,10 +29,13 @@ export class ThinPlayer {
   #last: ThinModel;
   /** Descriptions of what was committed, in order; those behind `#acknowledged` are under way. */
   readonly #states: string[];
+  /** The models of the states from the last acknowledged one on. */
+  #candidates: ThinModel[];
   /** Data blocks in use in the last acknowledged commit, and in the one under way. */
   #keptData: Set<number>[];
   #acknowledged = 0;
-  #underWay: Promise<void> | undefined;
+  /** Whether the commit that is under way came to be one. */
+  #underWay: Promise<boolean> | undefined;
   /** Writes of data so far, those that a flush of the data device covered, and those that the commit under way refers to. */
   readonly #data = { written: 0, flushed: 0, committed: 0 };
   nrRefused = 0;
@@ -44,6 +47,7 @@ export class ThinPlayer {
     this.#model = model;
     this.#last = model.copy();
     this.#states = [model.describe()];
+    this.#candidates = [this.#last];
     this.#keptData = [model.usedData()];
     options.onOpen?.(metadata);
   }
@@ -120,8 +124,26 @@ export class ThinPlayer {
     const underWay = this.#underWay;
     if (underWay === undefined) return;
     this.#underWay = undefined;
-    await underWay;
+    if (await underWay) this.#acknowledge();
+  }
+
+  /**
+   * Gets over an error that a step threw, on a device that works again: goes back to what the disk holds.
+   *
+   * @param state - What was found on the disk, one of {@link allowed}.
+   * @param how - A rollback is for a pool that is neither closed nor latched.
+   */
+  async recover(state: string, how: 'rollback' | 'reopen'): Promise<void> {
+    await this.settle().catch(() => undefined);
+    const found = this.allowed.indexOf(state);
+    expectThat(found >= 0, 'the disk holds a state that is allowed');
+    this.#last = this.#candidates[found] as ThinModel;
+    this.#states.splice(this.#acknowledged + found + 1);
+    this.#candidates.splice(found + 1);
+    this.#keptData.splice(found + 1);
     this.#acknowledge();
+    if (how === 'rollback') this.#rollback();
+    else this.#reopen();
   }
 
   /** Compares all that the pool says with the model. O(mappings). */
@@ -161,6 +183,7 @@ export class ThinPlayer {
       if (this.#states.length - 1 > this.#acknowledged && this.#states.length > nrStates) {
         this.#last = last;
         this.#states.pop();
+        this.#candidates.pop();
         this.#keptData.pop();
       }
       // A pool that could not commit is closed all the same.
@@ -212,10 +235,14 @@ export class ThinPlayer {
     underWay.catch(() => undefined);
     const { broken } = this.#metadata.core.tm;
     if (broken === undefined) {
-      this.#underWay = underWay;
+      this.#underWay = underWay.then(() => true);
+      this.#underWay.catch(() => undefined);
     } else {
       // It failed at once; the pool knows that no commit is under way only when the promise is settled.
-      this.#underWay = underWay.catch(() => undefined);
+      this.#underWay = underWay.then(
+        () => true,
+        () => false,
+      );
       throw broken;
     }
   }
@@ -329,6 +356,7 @@ export class ThinPlayer {
     this.#data.committed = this.#data.written;
     this.#last = this.#model.copy();
     this.#states.push(this.#last.describe());
+    this.#candidates.push(this.#last);
     this.#keptData.push(this.#last.usedData());
   }
 
@@ -345,6 +373,7 @@ export class ThinPlayer {
     expectThat(flushed >= committed, 'a commit was acknowledged before the data device was flushed');
     this.#acknowledged = this.#states.length - 1;
     this.#keptData = this.#keptData.slice(-1);
+    this.#candidates = this.#candidates.slice(-1);
   }
 
   #rollback(): void {

@@ -164,6 +164,11 @@ export class PoolCore {
   /** @throws {StateError | ReadOnlyError} when nothing may be changed now. */
   refuseIfUnwritable(action: string): void {
     this.refuseIfBroken(action);
+    const { failure } = this.blockManager;
+    if (failure !== undefined) {
+      const message = `Cannot ${action}: latched after a failure, reopen to go on: ${failure.message}`;
+      throw new ReadOnlyError(message, { cause: failure });
+    }
     if (this.blockManager.readOnly) throw new ReadOnlyError(`Cannot ${action}: the metadata is read-only`);
   }
 

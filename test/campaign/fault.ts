@@ -1,0 +1,164 @@
+/** An error at every single call of a script: the thin part. */
+
+import { PersistentDataError } from 'persistent-data/base';
+import type { MemoryDevice } from 'persistent-data/io';
+import {
+  auditThin,
+  type CallKind,
+  describePool,
+  type Fault,
+  FaultDevice,
+  randomThinScript,
+  ThinPlayer,
+  type ThinScript,
+  type ThinStep,
+} from 'persistent-data/testing';
+import { type Campaign, Failure, type Run, textOf } from './campaign.ts';
+import { emptyPool, playerOptions, poolProblem } from './thin-pool.ts';
+
+const KINDS: readonly CallKind[] = ['read', 'write', 'flush', 'resize'];
+const SIZES = { metadata: 128, data: 500 };
+
+interface FaultCase {
+  readonly script: ThinScript;
+  readonly options: Parameters<typeof ThinPlayer.open>[1];
+}
+
+/** Every fault that is worth a try at call `at` of a kind. */
+function faultsAt(kind: CallKind, at: number): Fault[] {
+  const faults: Fault[] = [
+    { kind: 'error', call: kind, at },
+    { kind: 'error', call: kind, at, forever: true },
+  ];
+  if (kind === 'write')
+    faults.push({ kind: 'partialWrite', at, blocks: 1 }, { kind: 'error', call: kind, at, code: 'ENOSPC' });
+  if (kind === 'flush') faults.push({ kind: 'failedFlush', at });
+  return faults;
+}
+
+/** Counts the calls of a script that nothing happens to. */
+async function countCalls({ script, options }: FaultCase): Promise<FaultDevice['calls']> {
+  const device = new FaultDevice(emptyPool(SIZES.metadata, SIZES.data));
+  await ThinPlayer.open(device, options).playAll(script);
+  return device.calls;
+}
+
+/** Whether an error, or what caused it, is the one that the device gave. */
+function namesReason(error: unknown): boolean {
+  for (let at = error; at instanceof Error; at = at.cause) {
+    if (/EIO|ENOSPC|injected|I\/O|failed|fault/i.test(at.message)) return true;
+  }
+  return false;
+}
+
+/** Insists that a latched pool refuses all work, each time with the reason. */
+function latchProblem(player: ThinPlayer): string | undefined {
+  const { metadata } = player;
+  const calls: Record<string, () => unknown> = {
+    create: () => metadata.createThin(4000),
+    commit: () => metadata.commit(),
+    allocate: () => metadata.allocateDataBlock(),
+    rollback: () => metadata.rollback(),
+  };
+  for (const [name, call] of Object.entries(calls)) {
+    try {
+      call();
+      // A commit of a transaction that changed nothing does nothing.
+      if (name !== 'commit' || metadata.changedThisTransaction) return `${name} succeeds after a failed write or flush`;
+    } catch (error) {
+      if (!(error instanceof PersistentDataError)) return `${name}, latched, throws ${textOf(error)}`;
+      if (!namesReason(error)) return `${name}, latched, does not say why: ${error.message}`;
+    }
+  }
+  return undefined;
+}
+
+/** Whether there is no open pool after a step that failed. */
+const isOpening = (step: ThinStep | undefined): boolean => step?.[0] === 'reopen' || step?.[0] === 'crash';
+
+/** Plays the rest of a script after a read failed, on a device that works again: whatever the pool says has to be right. */
+async function goOn(
+  player: ThinPlayer,
+  inner: MemoryDevice,
+  failed: ThinStep,
+  rest: readonly ThinStep[],
+): Promise<void> {
+  const { pool } = auditThin(inner);
+  await player.recover(pool === undefined ? '' : describePool(pool), isOpening(failed) ? 'reopen' : 'rollback');
+  await player.playAll(rest);
+}
+
+/** What is wrong with how a pool takes one fault. */
+async function problemOf({ script, options }: FaultCase, fault: Fault): Promise<string | undefined> {
+  const inner = emptyPool(SIZES.metadata, SIZES.data);
+  const device = new FaultDevice(inner, { faults: [fault] });
+  let player: ThinPlayer | undefined;
+  let done = 0;
+  let thrown: unknown;
+  try {
+    player = ThinPlayer.open(device, options);
+    for (; done < script.length; done += 1) {
+      const waiting = player.play(script[done] as ThinStep);
+      if (waiting !== undefined) await waiting;
+    }
+    await player.settle();
+    player.compare();
+  } catch (error) {
+    thrown = error;
+  }
+  if (thrown !== undefined && !(thrown instanceof PersistentDataError)) return `step ${done} throws ${textOf(thrown)}`;
+  if (thrown !== undefined && device.shown.length === 0)
+    return `step ${done} throws without a fault: ${textOf(thrown)}`;
+  if (player === undefined)
+    return poolProblem(inner, [ThinPlayer.open(emptyPool(SIZES.metadata, SIZES.data), options).model.describe()]);
+  const allowed = [...player.allowed];
+  const isReading = fault.kind === 'error' && fault.call === 'read';
+  await player.settle().catch(() => undefined);
+  if (thrown !== undefined && !isReading && !isOpening(script[done])) {
+    const problem = latchProblem(player);
+    if (problem !== undefined) return problem;
+  }
+  const found = poolProblem(inner.fork(), allowed);
+  if (found !== undefined) return `the file, after ${textOf(thrown)}: ${found}`;
+  if (thrown === undefined || !isReading) return undefined;
+  device.heal();
+  try {
+    await goOn(player, inner, script[done] ?? ['await'], script.slice(done + 1));
+  } catch (error) {
+    return `after a read that failed at step ${done}: ${textOf(error)}`;
+  }
+  const { problems } = auditThin(inner);
+  return problems.length === 0 ? undefined : `after going on: ${problems.slice(0, 3).join('; ')}`;
+}
+
+const CI_RUNS = 5;
+
+/** All faults at all calls of one script. The first scripts are short, so that they are quick in CI. */
+export const FAULT: Campaign = {
+  name: 'fault',
+  states: 'calls that failed',
+  hangSeconds: 120,
+  ci: { runs: CI_RUNS },
+  async run({ random, count, index }: Run): Promise<void> {
+    const script = randomThinScript(random, {
+      nrSteps: index < CI_RUNS ? 30 : 60,
+      maxWrite: 60,
+      nrVirtualBlocks: 2000,
+      maxDataBlocks: 1500,
+      maxMetadataBlocks: 300,
+      weights: { commit: 14, growMetadata: 3, growData: 3 },
+    });
+    const options = { ...playerOptions(SIZES.metadata, SIZES.data, random), cacheBlocks: random.pick([32, 32, 48]) };
+    const each = { script, options };
+    const calls = await countCalls(each);
+    for (const kind of KINDS) {
+      for (let at = 0; at < calls[kind]; at += 1) {
+        for (const fault of faultsAt(kind, at)) {
+          const problem = await problemOf(each, fault);
+          count(1);
+          if (problem !== undefined) throw new Failure(problem, { fault, script });
+        }
+      }
+    }
+  },
+};
