@@ -94,13 +94,18 @@ export class DataIndex implements BitmapIndex {
   }
 
   /** Loads bitmap blocks lazily from the tree as it is now; only to be asked right after a {@link commit}. */
-  freeze(nrBitmaps: number): FrozenIndex {
+  freeze(): FrozenIndex {
     const { root } = this;
-    const blocks = new Float64Array(nrBitmaps).fill(-1);
+    // No array: a hostile superblock may speak of any number of bitmaps.
+    const blocks = new Map<number, number>();
     return {
       bitmapBlock: (index) => {
-        if (blocks[index] === -1) blocks[index] = this.#lookup(root, index).blocknr;
-        return blocks[index]!;
+        let block = blocks.get(index);
+        if (block === undefined) {
+          block = this.#lookup(root, index).blocknr;
+          blocks.set(index, block);
+        }
+        return block;
       },
     };
   }

@@ -143,10 +143,7 @@ export function refuseUnlessTailFree(
   nrBlocks: number,
   space: 'data' | 'metadata',
 ): void {
-  for (let b = nrBlocks; b < map.nrBlocks; b++) {
-    const free = map.findCommonFree(kept, b);
-    if (free !== b) {
-      throw new NoSpaceError(`Cannot shrink the ${space} space to ${nrBlocks} blocks: block ${b} is in use`, space);
-    }
-  }
+  const b = map.findUsed(kept, nrBlocks);
+  if (b < 0) return;
+  throw new NoSpaceError(`Cannot shrink the ${space} space to ${nrBlocks} blocks: block ${b} is in use`, space);
 }

@@ -43,6 +43,27 @@ export function findCommonFree(
   return -1;
 }
 
+/** The first block of `begin..end` that is in use in the current version or in a kept one; -1 when there is none. */
+export function findUsed(
+  tm: TransactionManager,
+  index: BitmapIndex,
+  kept: readonly FrozenMap[],
+  begin: number,
+  end: number,
+): number {
+  const entry = emptyIndexEntry();
+  const firstBitmap = Math.floor(begin / ENTRIES_PER_BITMAP);
+  for (let bitmap = firstBitmap; bitmap * ENTRIES_PER_BITMAP < end; bitmap++) {
+    const first = bitmap * ENTRIES_PER_BITMAP;
+    index.load(bitmap, entry);
+    const bases = lockBitmaps(tm, entry.blocknr, kept, bitmap);
+    const found = scanUsed(tm.blockManager.slab.words, bases, Math.max(begin - first, 0), end - first);
+    for (const base of bases) tm.unlock(base);
+    if (found >= 0) return first + found;
+  }
+  return -1;
+}
+
 /** Read-locks the current bitmap and those of the kept versions that differ from it. */
 function lockBitmaps(tm: TransactionManager, current: number, kept: readonly FrozenMap[], bitmap: number): number[] {
   const blocks = [current];
@@ -66,6 +87,23 @@ function scan(words: Uint32Array, bases: readonly number[], from: number, to: nu
     const free = ~used & ALL_USED;
     const entry = word * ENTRIES_PER_WORD + ((31 - Math.clz32(free & -free)) >>> 1);
     return entry < to ? entry : -1;
+  }
+  return -1;
+}
+
+/** The first entry of `from..to` that is in use in any of the bitmaps, or -1. */
+function scanUsed(words: Uint32Array, bases: readonly number[], from: number, to: number): number {
+  const end = Math.min(to, ENTRIES_PER_BITMAP);
+  // Entries below `from` in its word do not count.
+  let mask = ALL_USED << (2 * (from % ENTRIES_PER_WORD));
+  for (let word = Math.floor(from / ENTRIES_PER_WORD); word * ENTRIES_PER_WORD < end; word++) {
+    let used = 0;
+    for (const base of bases) used |= bitmapUsedMask(words, base, word);
+    used &= mask;
+    mask = ALL_USED;
+    if (used === 0) continue;
+    const entry = word * ENTRIES_PER_WORD + ((31 - Math.clz32(used & -used)) >>> 1);
+    return entry < end ? entry : -1;
   }
   return -1;
 }

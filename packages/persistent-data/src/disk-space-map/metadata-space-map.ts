@@ -36,6 +36,8 @@ export class MetadataSpaceMap implements SpaceMap {
   #allocatedSinceCommit = 0;
   #depth = 0;
   #bootstrap = false;
+  /** Blocks that a bootstrap may hand out end here. */
+  #bootstrapEnd = 0;
   #threshold: Threshold | undefined;
 
   /** The increment that is being counted, while a change is under way. */
@@ -56,10 +58,11 @@ export class MetadataSpaceMap implements SpaceMap {
   /** Makes the map of a fresh device of `nrBlocks` blocks, whose first `nrReserved` (the superblock) are allocated. */
   bootstrap(nrBlocks: number, nrReserved: number): void {
     this.#begin = SUPERBLOCK_LOCATION + nrReserved;
+    this.#bootstrapEnd = Math.min(nrBlocks, MAX_METADATA_BLOCKS);
     this.#bootstrap = true;
     this.#index.create();
     this.#map.create();
-    this.#map.extend(Math.min(nrBlocks, MAX_METADATA_BLOCKS));
+    this.#map.extend(this.#bootstrapEnd);
     this.#bootstrap = false;
     this.#pending.push(1, SUPERBLOCK_LOCATION, this.#begin);
     this.#enter();
@@ -158,6 +161,7 @@ export class MetadataSpaceMap implements SpaceMap {
     if (extra === 0) return;
     let counted = this.#map.nrBlocks;
     this.#begin = counted;
+    this.#bootstrapEnd = counted + extra;
     this.#bootstrap = true;
     this.#map.extend(extra);
     // To count the new blocks may shadow bitmaps, and so use more new blocks, until it does not.
@@ -253,9 +257,9 @@ export class MetadataSpaceMap implements SpaceMap {
   }
 
   #newBootstrapBlock(): number {
-    if (this.#begin === this.#map.nrBlocks) {
+    if (this.#begin >= this.#bootstrapEnd) {
       throw new NoSpaceError(
-        `Cannot allocate a metadata block: the device of ${this.#map.nrBlocks} blocks is too small`,
+        `Cannot allocate a metadata block: the device of ${this.#bootstrapEnd} blocks is too small`,
         'metadata',
       );
     }
