@@ -4,17 +4,18 @@ import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSyn
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
-import { PRELUDES } from './preludes.ts';
+import { contextOf } from './preludes.ts';
 
 const root = join(import.meta.dirname, '../..');
+const SOURCES = 'packages/persistent-data/src';
 const generated = join(import.meta.dirname, '.generated');
 
 interface Example {
   /** `file:line`. */
   readonly place: string;
   readonly code: string;
-  /** Imports and names that the example takes for granted. */
-  readonly prelude?: string | undefined;
+  /** Of an example in a source: the file's path below `src/`. */
+  readonly source?: string;
 }
 
 /** Files below some folders of the repository whose names end in `ending`, sorted. */
@@ -40,18 +41,32 @@ function documentExamples(): Example[] {
 
 /** Examples in comments: the stars in front of the lines go, so that the blocks look like those of a document. */
 function sourceExamples(): Example[] {
-  const files = filesIn(['packages/persistent-data/src'], '.ts').filter((file) => !file.endsWith('.test.ts'));
+  const files = filesIn([SOURCES], '.ts').filter((file) => !file.endsWith('.test.ts'));
   return files.flatMap((file) => {
     const text = readFileSync(join(root, file), 'utf8').replaceAll(/^ *\* ?/gm, '');
-    return blocksOf(file, text).map((example) => ({ ...example, prelude: PRELUDES[file] }));
+    return blocksOf(file, text).map((example) => ({ ...example, source: file.slice(SOURCES.length + 1) }));
   });
 }
 
-async function run({ place, code, prelude }: Example): Promise<void> {
+/** Imports those exports of the example's own layer that it names and its context does not declare. */
+async function importsFor(source: string, code: string, context: string): Promise<string> {
+  const layer = source.split('/')[0]!;
+  const exports = Object.keys((await import(join(root, SOURCES, layer, 'index.ts'))) as object);
+  const names = exports.filter((name) => new RegExp(`\\b${name}\\b`).test(code + context));
+  const missing = names.filter((name) => !new RegExp(`import \\{[^}]*\\b${name}\\b`).test(context));
+  return missing.length === 0 ? '' : `import { ${missing.join(', ')} } from 'persistent-data/${layer}';\n`;
+}
+
+async function run({ place, code, source }: Example): Promise<void> {
   const file = join(generated, `${place.replaceAll(/[^\w]+/g, '-')}.ts`);
   mkdirSync(generated, { recursive: true });
-  // In a block of its own, so that the example may declare what its prelude has.
-  writeFileSync(file, prelude === undefined ? `${code}\nexport {};\n` : `${prelude}\n{\n${code}}\nexport {};\n`);
+  if (source === undefined) {
+    writeFileSync(file, `${code}\nexport {};\n`);
+  } else {
+    const context = contextOf(source);
+    // In a block of its own, so that the example may declare what its context has.
+    writeFileSync(file, `${await importsFor(source, code, context)}${context}\n{\n${code}}\nexport {};\n`);
+  }
   await import(file);
 }
 

@@ -1,28 +1,42 @@
-/** What an `@example` takes for granted: names its reader knows from the context. By the source file that it stands in. */
+/**
+ * What an `@example` takes for granted: the exports of its own layer, which `examples.test.ts` imports by itself, and what stands here: names that
+ * its reader knows from the context.
+ */
 
 const TREE = `
 import { BlockManager } from 'persistent-data/block-manager';
-import { Btree, BtreeBuilder, Cursor, PLAIN_U64 } from 'persistent-data/btree';
+import { Btree, PLAIN_U64 } from 'persistent-data/btree';
 import { createMetadata } from 'persistent-data/disk-space-map';
 import { MemoryDevice } from 'persistent-data/io';
 const { tm } = createMetadata(new BlockManager(new MemoryDevice({ nrBlocks: 8192 })));
 const tree = new Btree(tm, { valueType: PLAIN_U64 });
 const root = tree.insert(tree.empty(), 123, 456);
+const before = root;
+tm.inc(root);
+const after = tree.insert(root, 124, 457);
 `;
 
-const source = (path: string): string => `packages/persistent-data/src/${path}`;
-
-export const PRELUDES: Readonly<Record<string, string>> = {
-  [source('btree/builder.ts')]: TREE,
-  [source('btree/cursor.ts')]: TREE,
-  [source('store/codec-struct.ts')]: `import { struct, u16, u32, u64 } from 'persistent-data/store';`,
-  [source('testing/block-device-suite.ts')]: `
+const POOL = `
 import { MemoryDevice } from 'persistent-data/io';
-import { blockDeviceSuite } from 'persistent-data/testing';
+import { ThinMetadata } from 'persistent-data/thin';
+const device = new MemoryDevice({ nrBlocks: 1024 });
+const metadata = ThinMetadata.format(device, { dataBlockSizeSectors: 128, nrDataBlocks: 64 });
+metadata.createThin(1);
+metadata.commit();
+`;
+
+/** By layer. */
+const CONTEXTS: Readonly<Record<string, string>> = { btree: TREE, array: TREE, bitset: TREE, thin: POOL };
+
+const MEMORY_DEVICE = `
+import { MemoryDevice } from 'persistent-data/io';
 const test = (name: string, body: () => unknown): void => void body();
-`,
-  [source('testing/crash-device.ts')]: `
-import { CrashDevice } from 'persistent-data/testing';
+`;
+
+/** By file, where the layer's context is not what is wanted. */
+const FILES: Readonly<Record<string, string>> = {
+  'testing/block-device-suite.ts': MEMORY_DEVICE,
+  'testing/crash-device.ts': `
 const seed = 1;
 const verify = (device: { nrBlocks: number }): void => void device.nrBlocks;
 const runScript = (device: CrashDevice): void => {
@@ -30,5 +44,9 @@ const runScript = (device: CrashDevice): void => {
   device.flush();
 };
 `,
-  [source('xml/grammar.ts')]: `import { XmlGrammar, XmlTokenizer } from 'persistent-data/xml';`,
 };
+
+/** The names that an example in `path`, below `src/`, takes for granted. */
+export function contextOf(path: string): string {
+  return FILES[path] ?? CONTEXTS[path.split('/')[0]!] ?? '';
+}
