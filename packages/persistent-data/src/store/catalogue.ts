@@ -42,7 +42,8 @@ export function kindOf(code: number): CollectionKind {
   });
 }
 
-function readDescriptor(slab: Slab, at: number): Descriptor {
+/** Reads a descriptor in place. @throws {CorruptionError} when its kind is none. */
+export function readDescriptor(slab: Slab, at: number): Descriptor {
   return {
     kind: kindOf(slab.bytes[at + D.kind]!),
     root: readU64(slab, at),
@@ -209,6 +210,11 @@ export function snapshotType(deleteState: (record: SnapshotRecord) => void): Val
       for (let i = 0; i < count; i++) deleteState(read(slab, at + size * i));
     },
   };
+}
+
+/** Reads the roots of a snapshot in place. */
+export function readSnapshotRoots(slab: Slab, at: number): Pick<SnapshotRecord, 'catalogueRoot' | 'namesRoot'> {
+  return { catalogueRoot: readU64(slab, at), namesRoot: readU64(slab, at + S.namesRoot) };
 }
 
 /** Writes the roots of a snapshot in place. */

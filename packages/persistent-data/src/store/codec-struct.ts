@@ -1,6 +1,6 @@
 import type { Slab } from '../base/index.ts';
 import { MAX_VALUE_SIZE } from '../format/index.ts';
-import { type Codec, refuseValue, type ValueOf } from './codec.ts';
+import { type Codec, refuseValue } from './codec.ts';
 
 /** Named fields, each with its codec, or with fields of its own. */
 export interface Fields {

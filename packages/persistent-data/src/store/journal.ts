@@ -84,6 +84,11 @@ export class Journal {
     return this.#tail;
   }
 
+  /** Whether something was committed since the checkpoint. */
+  get hasRecords(): boolean {
+    return this.#sequence > 1;
+  }
+
   /** Whether the running transaction has operations. */
   get isOpen(): boolean {
     return this.overflowed || this.#end > this.#tail + HEADER_BYTES;

@@ -22,19 +22,16 @@ function removeLevel(
   // An end without keys left is met exactly: everything here is at or beyond it.
   if (end !== undefined && end.length === 0) return 0;
   const isBottom = above.length === raw.levels - 1;
+  if (isBottom) return raw.removeLeafRange(above, begin[0], end?.[0]);
   let removed = 0;
   let from = begin[0] ?? 0;
   for (;;) {
-    const keys = keysOfLevel(raw, above, from, end, isBottom);
+    const keys = keysOfLevel(raw, above, from, end);
     for (const key of keys) {
       const here = [...above, key];
       const subBegin = sameKey(key, begin[0]) ? begin.slice(1) : [];
       const subEnd = end !== undefined && sameKey(key, end[0]) ? end.slice(1) : undefined;
-      if (isBottom) {
-        raw.context.setKeys(here.length === 1 ? key : here);
-        raw.remove();
-        removed++;
-      } else if (subBegin.length === 0 && subEnd === undefined) {
+      if (subBegin.length === 0 && subEnd === undefined) {
         removed += raw.removeBelow(here);
       } else {
         removed += removeLevel(raw, here, subBegin, subEnd);
@@ -57,15 +54,13 @@ function keysOfLevel(
   above: readonly U64[],
   from: U64,
   end: readonly U64[] | undefined,
-  isBottom: boolean,
 ): U64[] {
   const root = raw.subRoot(above);
   const keys: U64[] = [];
   if (root === undefined) return keys;
   const last = end?.[0];
-  const endIsIn = !isBottom && end !== undefined && end.length > 1;
-  const tree = isBottom ? raw.leafTree : raw.upperLevel;
-  for (const [key] of range<unknown>(tree, root, { begin: from })) {
+  const endIsIn = end !== undefined && end.length > 1;
+  for (const [key] of range(raw.upperLevel, root, { begin: from })) {
     if (last !== undefined && (endIsIn ? key > last : key >= last)) break;
     keys.push(key);
     if (keys.length === BATCH) break;

@@ -9,6 +9,7 @@ import {
   type Root,
   readU64,
   removeKey,
+  removeRange,
   TreeContext,
   type ValueType,
   writeU64,
@@ -128,6 +129,19 @@ export class RawTree extends RawCollection {
   /** Removes the entries from `begin` up to `end`; see {@link removeTreeRange}. Answers how many that was. */
   removeRange(begin: readonly U64[], end: readonly U64[] | undefined): number {
     return removeTreeRange(this, begin, end);
+  }
+
+  /** Removes entries of one sub-tree of the last level. An empty sub-tree goes too. */
+  removeLeafRange(above: readonly U64[], begin: U64 | undefined, end: U64 | undefined): number {
+    const { root, count } = removeRange(this.#kind(this.levels), this.root, {
+      above,
+      ...(begin === undefined ? {} : { begin }),
+      ...(end === undefined ? {} : { end }),
+    });
+    this.root = root;
+    this.count -= count;
+    if (count > 0) this.#pruneFrom(above);
+    return count;
   }
 
   /** Entries of a sub-tree of so many levels. Reads all its leaves. */

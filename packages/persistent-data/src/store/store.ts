@@ -1,6 +1,7 @@
-import { StateError } from '../base/index.ts';
+import { type Finding, StateError } from '../base/index.ts';
 import { STORE_SNAPSHOT_HIDDEN } from '../format/index.ts';
 import { type BlockDevice, FileDevice } from '../io/index.ts';
+import { checkStore, type StoreCheckOptions } from './check.ts';
 import { HEAD } from './core.ts';
 import type { Engine, EngineEvents } from './engine.ts';
 import { type OpenOptions, openEngine } from './open-store.ts';
@@ -195,6 +196,18 @@ export class Store extends StoreState {
     const view = new StoreView(engine, id, () => this.#views.delete(view));
     this.#views.add(view);
     return view;
+  }
+
+  /**
+   * Checks all of the store, after making a checkpoint of it. Yields what is wrong, and goes on after that. Nothing must be changed meanwhile.
+   * @throws {StateError} in a transaction.
+   */
+  *check(options: StoreCheckOptions = {}): Generator<Finding, void> {
+    const engine = this.#engine;
+    engine.refuseUnusable('check the store');
+    if (engine.inTransaction) throw new StateError('Cannot check the store: a transaction is running, end it first');
+    if (engine.journal.isOpen || engine.journal.hasRecords) engine.checkpoint();
+    yield* checkStore(engine.device, engine.superblock, options);
   }
 
   /** Calls back after each commit that is durable, when the file grows, or when a failure latches the store. Answers how to end that. */
