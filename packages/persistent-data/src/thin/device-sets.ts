@@ -60,6 +60,14 @@ export class DeviceSets {
     return found;
   }
 
+  /** The first device of a set that is not empty. */
+  firstOf(set: number): number {
+    if (set <= this.nrDevices) return set - 1;
+    let device = 0;
+    while (!this.has(set, device)) device++;
+    return device;
+  }
+
   /** Whether a set has no device but those of `other`. */
   isWithin(set: number, other: number): boolean {
     const bits = this.#bitsOf(set);

@@ -1,6 +1,10 @@
 /*
  * The tools over a pool's metadata besides checking, dumping and restoring it.
  */
+export { type DeltaKind, type DeltaOptions, type DeltaVisitor, thinDelta } from './delta.ts';
+export { type DeltaSide, ThinDeltaWriter } from './delta-writer.ts';
+export { DeviceSets } from './device-sets.ts';
+export { type ImageDevice, rootOf, ThinImage, type ThinImageOptions } from './image.ts';
 export { type PoolShape, thinMetadataBytes } from './metadata-size.ts';
 export {
   type PackOptions,
@@ -11,3 +15,13 @@ export {
   unpackMetadata,
   type ZlibCodec,
 } from './pack.ts';
+export { type DataRegion, type ReverseMapOptions, type ReverseRun, reverseMap } from './reverse-map.ts';
+export {
+  type CensusOptions,
+  exclusiveBlocks,
+  exclusiveOfSet,
+  highestMapped,
+  type SharingCensus,
+  sharingCensus,
+  sharingMatrix,
+} from './usage.ts';
