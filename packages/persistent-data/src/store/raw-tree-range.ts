@@ -49,12 +49,7 @@ function sameKey(a: U64, b: U64 | undefined): boolean {
 }
 
 /** The next keys of one level within the bounds. The end's own key is in where more of its keys follow. */
-function keysOfLevel(
-  raw: RawTree,
-  above: readonly U64[],
-  from: U64,
-  end: readonly U64[] | undefined,
-): U64[] {
+function keysOfLevel(raw: RawTree, above: readonly U64[], from: U64, end: readonly U64[] | undefined): U64[] {
   const root = raw.subRoot(above);
   const keys: U64[] = [];
   if (root === undefined) return keys;

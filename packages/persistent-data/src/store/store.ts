@@ -6,6 +6,7 @@ import { HEAD } from './core.ts';
 import type { Engine, EngineEvents } from './engine.ts';
 import { type OpenOptions, openEngine } from './open-store.ts';
 import { makeNamedSnapshot, Snapshot } from './snapshot.ts';
+import { StoreDiff } from './store-diff.ts';
 import { StoreState } from './store-state.ts';
 import { StoreView } from './store-view.ts';
 
@@ -196,6 +197,18 @@ export class Store extends StoreState {
     const view = new StoreView(engine, id, () => this.#views.delete(view));
     this.#views.add(view);
     return view;
+  }
+
+  /**
+   * Compares two states of this store: the head (`store.head`), snapshots, views.
+   * @example
+   * ```ts
+   * for (const change of store.diff(before, store.head).tree('stock')) console.log(change);
+   * ```
+   */
+  diff(before: StoreState, after: StoreState): StoreDiff {
+    this.#engine.refuseUnusable('compare two states');
+    return new StoreDiff(this.#engine, before, after);
   }
 
   /**
