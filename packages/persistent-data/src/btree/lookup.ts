@@ -40,6 +40,37 @@ export function findExact(reader: BlockReader, node: NodeView, root: number, hig
 
 /** The index of the largest key at most the wanted one, or {@link NOT_FOUND}. `node` is moved to its leaf. */
 export function findAtMost(reader: BlockReader, node: NodeView, root: number, high: number, low: number): number {
+  return inOrder(reader, node, seekAtMost(reader, node, root, high, low), high, low, -1);
+}
+
+/** The index of the smallest key at least the wanted one, or {@link NOT_FOUND}. `node` is moved to its leaf. */
+export function findAtLeast(reader: BlockReader, node: NodeView, root: number, high: number, low: number): number {
+  return inOrder(reader, node, seekAtLeast(reader, node, root, high, low), high, low, 1);
+}
+
+/**
+ * What was found, which is above (`direction` 1) or below (-1) the wanted key, or the key itself. Who goes on from there relies on it: a disk
+ * where keys are out of order must not send him round in a circle.
+ */
+function inOrder(
+  reader: BlockReader,
+  node: NodeView,
+  index: number,
+  high: number,
+  low: number,
+  direction: 1 | -1,
+): number {
+  if (index === NOT_FOUND) return index;
+  if (compareHalves(node.keyHigh(index), node.keyLow(index), high, low) * direction >= 0) return index;
+  const block = reader.blockManager.blockAt(node.base);
+  throw new CorruptionError(`Cannot search btree_node block ${block}: its keys are out of order`, {
+    block,
+    kind: 'btree_node',
+    field: 'keys',
+  });
+}
+
+function seekAtMost(reader: BlockReader, node: NodeView, root: number, high: number, low: number): number {
   // The path of the key leads to its predecessor, except where a sub-tree's first key is above the parent's: then go left of there.
   let block = root;
   let fallback = -1;
@@ -57,8 +88,7 @@ export function findAtMost(reader: BlockReader, node: NodeView, root: number, hi
   throw tooHigh(root);
 }
 
-/** The index of the smallest key at least the wanted one, or {@link NOT_FOUND}. `node` is moved to its leaf. */
-export function findAtLeast(reader: BlockReader, node: NodeView, root: number, high: number, low: number): number {
+function seekAtLeast(reader: BlockReader, node: NodeView, root: number, high: number, low: number): number {
   let block = root;
   let fallback = -1;
   for (let height = 0; height < MAX_HEIGHT; height++) {

@@ -1,7 +1,7 @@
 import { assert } from '../base/index.ts';
 import { NODE_VALIDATOR, type NodeView, WORDS_PER_BLOCK } from '../format/index.ts';
 import { copyFirstKey, shift } from './node-moves.ts';
-import { incChildren, shadowNode } from './spine.ts';
+import { checkGeometry, incChildren, refuseUnlike, shadowNode } from './spine.ts';
 import type { TreeContext } from './tree-context.ts';
 import type { ValueType } from './value-type.ts';
 
@@ -44,6 +44,7 @@ function collapse<V>(tree: TreeContext<V>, type: ValueType<unknown>): void {
   const from = tm.readLock(block, NODE_VALIDATOR);
   node.words.copyWithin(node.base, from, from + WORDS_PER_BLOCK);
   tm.unlock(from);
+  checkGeometry(tm, node, block, type);
   // Somebody else keeps the child: what it refers to is now referred to by the copy as well.
   if (shared) incChildren(tm, node, type);
   tm.dec(block);
@@ -60,6 +61,7 @@ function rebalancePair<V>(tree: TreeContext<V>, type: ValueType<unknown>, leftIn
   const { tm, left, right } = tree;
   takeChild(tree, type, leftIndex, left);
   takeChild(tree, type, leftIndex + 1, right);
+  refuseUnlike(tm, left, right);
   evenOutOrMerge(tree, leftIndex);
   tm.unlock(left.base);
   tm.unlock(right.base);
@@ -88,6 +90,8 @@ function rebalanceThree<V>(tree: TreeContext<V>, type: ValueType<unknown>, leftI
   takeChild(tree, type, leftIndex, left);
   takeChild(tree, type, leftIndex + 1, center);
   takeChild(tree, type, leftIndex + 2, right);
+  refuseUnlike(tm, left, center);
+  refuseUnlike(tm, left, right);
   const total = left.nrEntries + center.nrEntries + right.nrEntries;
   if (total < 4 * Math.floor(left.maxEntries / 3) + 1) deleteCenter(tree, leftIndex);
   else redistributeThree(tree, leftIndex, total);

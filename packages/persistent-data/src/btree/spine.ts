@@ -4,6 +4,8 @@ import type { TransactionManager } from '../transaction-manager/index.ts';
 import { forEachRun, type ValueType } from './value-type.ts';
 
 const NONE = -1;
+/** No believable path is this long: eight levels of trees, each of some ten nodes in height. */
+const MAX_STEPS = 128;
 
 /**
  * The path being changed: a window of at most two write-locked nodes, parent and current. Two suffice, because a node is made
@@ -18,6 +20,7 @@ export class ShadowSpine {
   current = NONE;
   /** Block of the first node that was shadowed: the new root of the whole operation. */
   root = NONE;
+  #steps = 0;
 
   constructor(tm: TransactionManager) {
     this.#tm = tm;
@@ -30,6 +33,7 @@ export class ShadowSpine {
     this.parent = NONE;
     this.current = NONE;
     this.root = NONE;
+    this.#steps = 0;
   }
 
   get hasParent(): boolean {
@@ -38,6 +42,10 @@ export class ShadowSpine {
 
   /** Shadows `block`, makes it the current node, and lets go of the old parent. Children of a shared node are inc'ed. */
   step(block: number, type: ValueType<unknown>): void {
+    if (++this.#steps > MAX_STEPS) {
+      const message = `Cannot change tree ${this.root}: it is higher than ${MAX_STEPS} nodes, or has a cycle`;
+      throw new CorruptionError(message, { block, kind: 'btree_node', field: 'height' });
+    }
     if (this.parent !== NONE) this.#tm.unlock(this.parent);
     this.parent = this.current;
     this.current = shadowNode(this.#tm, block, type, this.#node);
@@ -70,8 +78,21 @@ export function shadowNode(tm: TransactionManager, block: number, type: ValueTyp
   return base;
 }
 
+/** Entries go from one sibling to the other only where both are leaves or both are not. */
+export function refuseUnlike(tm: TransactionManager, one: NodeView, other: NodeView): void {
+  if (one.isLeaf === other.isLeaf) return;
+  const block = tm.blockManager.blockAt(other.base);
+  const found = other.isLeaf ? 'leaf' : 'internal';
+  throw new CorruptionError(`Cannot use btree_node block ${block}: it is ${found}, unlike its sibling`, {
+    block,
+    kind: 'btree_node',
+    field: 'flags',
+    found,
+  });
+}
+
 /** Node surgery relies on the geometry that this tree's nodes have, which the block's own validator can't know. */
-function checkGeometry(tm: TransactionManager, node: NodeView, block: number, type: ValueType<unknown>): void {
+export function checkGeometry(tm: TransactionManager, node: NodeView, block: number, type: ValueType<unknown>): void {
   const valueSize = node.isLeaf ? type.size : 8;
   if (node.valueSize === valueSize && node.maxEntries === maxEntriesFor(valueSize)) return;
   const error = wrongValueSize(block, node, valueSize);

@@ -1,7 +1,7 @@
 import { assert } from '../base/index.ts';
 import { NODE_FLAG_INTERNAL, NODE_VALIDATOR, type NodeView } from '../format/index.ts';
 import { copyFirstKey, shift } from './node-moves.ts';
-import { shadowNode } from './spine.ts';
+import { refuseUnlike, shadowNode } from './spine.ts';
 import type { TreeContext } from './tree-context.ts';
 import type { ValueType } from './value-type.ts';
 
@@ -103,6 +103,7 @@ function evenOut<V>(
   const { tm, spine, center: parent, node } = tree;
   const sibling = siblingIsLeft ? tree.left : tree.right;
   sibling.base = shadowNode(tm, parent.childAt(siblingIndex), type, sibling);
+  refuseUnlike(tm, node, sibling);
   parent.base = spine.parent;
   parent.setChild(siblingIndex, tm.blockManager.blockAt(sibling.base));
   const left = siblingIsLeft ? sibling : node;
@@ -136,6 +137,7 @@ function twoIntoThree<V>(
 ): void {
   const { tm, spine, center: parent, node: right, left, right: middle } = tree;
   left.base = shadowNode(tm, parent.childAt(index - 1), type, left);
+  refuseUnlike(tm, right, left);
   parent.setChild(index - 1, tm.blockManager.blockAt(left.base));
   const total = left.nrEntries + right.nrEntries;
   const targetLeft = Math.floor(total / 3);
