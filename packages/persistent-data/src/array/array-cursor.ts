@@ -1,4 +1,4 @@
-import { StateError } from '../base/index.ts';
+import { type Slab, StateError } from '../base/index.ts';
 import type { BlockManager } from '../block-manager/index.ts';
 import { Cursor, type CursorOptions, forEachEntry, type Root, readU64 } from '../btree/index.ts';
 import { ARRAY_VALIDATOR, ArrayBlockView } from '../format/index.ts';
@@ -48,6 +48,11 @@ export class ArrayCursor<V> {
     this.#frozen = options.frozen ?? false;
     this.#blocks = new Cursor(array.tree, root, options);
     this.#version = array.tm.version;
+  }
+
+  /** What {@link valueAt} is an offset in. */
+  get slab(): Slab {
+    return this.#view.slab;
   }
 
   /** Whether the cursor is at an element. */
@@ -124,7 +129,7 @@ export class ArrayCursor<V> {
     if (blockIndex < this.#ahead) return;
     const end = blockIndex + Math.min(WINDOW, this.#blockManager.capacity >>> 3);
     const missing: number[] = [];
-    const collect = (slab: ArrayBlockView['slab'], _high: number, _low: number, at: number): void => {
+    const collect = (slab: Slab, _high: number, _low: number, at: number): void => {
       const block = readU64(slab, at);
       if (!this.#blockManager.isCached(block)) missing.push(block);
     };
