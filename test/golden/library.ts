@@ -9,41 +9,24 @@ import type { MetadataFactory } from './metadata.ts';
 interface ThinLayer {
   readonly ThinMetadata?: MetadataFactory;
   readonly checkThin?: (device: BlockDevice) => Iterable<Finding>;
-  readonly dumpThin?: (device: BlockDevice, options: DumpOptions, visitor: unknown) => void;
-  /** Takes what it is told and writes it to `device`; done when the superblock has ended. */
-  readonly restoreThin?: (device: BlockDevice) => unknown;
-  readonly ThinXmlWriter?: new (sink: (text: Uint8Array) => void) => unknown;
-  readonly readThinXml?: (source: Iterable<Uint8Array>, visitor: unknown) => void;
+  readonly dumpThinXml?: (device: BlockDevice, options?: DumpOptions) => string;
+  readonly restoreThinXml?: (device: BlockDevice, xml: string) => void;
 }
 
 interface DumpOptions {
   readonly metadataSnapshot?: boolean;
 }
 
-const { ThinMetadata, dumpThin, restoreThin, ThinXmlWriter, readThinXml, checkThin: check } = thin as ThinLayer;
+const layer: ThinLayer = thin as ThinLayer;
 
 /** Thin metadata, for replaying. */
-export const thinMetadata = ThinMetadata;
+export const thinMetadata = layer.ThinMetadata;
 
 /** Checks a device: what it finds wrong. */
-export const checkThin = check;
+export const checkThin = layer.checkThin;
 
 /** The XML of a device, as thin_dump of 1.x prints it. */
-export const dumpThinXml =
-  dumpThin &&
-  ThinXmlWriter &&
-  ((device: BlockDevice, options: DumpOptions = {}): string => {
-    const decoder = new TextDecoder();
-    let text = '';
-    const writer = new ThinXmlWriter((piece) => {
-      text += decoder.decode(piece, { stream: true });
-    });
-    dumpThin(device, options, writer);
-    return text;
-  });
+export const dumpThinXml = layer.dumpThinXml;
 
 /** Writes a pool's metadata out of XML. */
-export const restoreThinXml =
-  restoreThin &&
-  readThinXml &&
-  ((device: BlockDevice, xml: string): void => readThinXml([new TextEncoder().encode(xml)], restoreThin(device)));
+export const restoreThinXml = layer.restoreThinXml;

@@ -16,9 +16,11 @@ export {
 } from './check.ts';
 export type { DeviceFinding } from './check-devices.ts';
 export { DEVICE_DETAILS_TYPE, type DeviceDetails } from './device-details.ts';
+export { dumpThin, dumpThinXml, type ThinDumpOptions } from './dump.ts';
 export { type ListedDevice, type ThinFormatOptions, ThinMetadata, type ThinMetadataOptions } from './metadata.ts';
 export { MAX_DEVICE_ID } from './pool-core.ts';
 export { isDataBlockSize, readThinSuperblock, type ThinSuperblock } from './superblock.ts';
 export { type MappedRange, type Mapping, ThinDevice } from './thin-device.ts';
 export * from './tools.ts';
 export { ThinView, type ViewedDevice } from './view.ts';
+export * from './xml.ts';
