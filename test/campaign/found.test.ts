@@ -1,7 +1,9 @@
 /** Bugs that the campaigns found, each with its story: what happened, why, what prevents it now. */
 
+import { CorruptionError } from 'persistent-data/base';
 import { MemoryDevice } from 'persistent-data/io';
-import { auditThin, describePool, ThinPlayer, type ThinScript } from 'persistent-data/testing';
+import { auditThin, describePool, RawImage, ThinPlayer, type ThinScript } from 'persistent-data/testing';
+import { ThinMetadata } from 'persistent-data/thin';
 import { expect, test } from 'vitest';
 
 /** Plays a script on a pool of 128 metadata blocks and says what is wrong with what it commits. */
@@ -44,4 +46,23 @@ test('a rollback does not take a new device for the old one of the same id', asy
     ['write', 1, 105],
   ];
   expect(await problemsAfter(script)).toEqual([]);
+});
+
+test.each([
+  ['an id of a device is beyond 24 bits', 'devices'],
+  ['a root lies beyond the device', 'root'],
+])('%s: a typed error', async (_, what) => {
+  // A hostile id or root of 2^53 and more was a RangeError out of the middle of a listing, or of a commit.
+  // Numbers from the disk went where the arguments of callers are checked.
+  // Roots are compared with the device when a pool is opened, and ids where they are listed.
+  const device = new MemoryDevice({ nrBlocks: 64 });
+  const player = ThinPlayer.format(device, { dataBlockSizeSectors: 128, nrDataBlocks: 500 });
+  await player.playAll([['create', 0], ['commit']]);
+  const image = new RawImage(device);
+  const [block] = auditThin(device).nodes.get('devices') ?? [];
+  const changed = what === 'devices' ? (block as number) : 0;
+  image.words[image.load(changed) + (what === 'devices' ? 9 : 81)] = 0x7fff_ffff;
+  image.seal(changed, what === 'devices' ? 'node' : 'superblock');
+  image.store(changed, device);
+  expect(() => ThinMetadata.open(device).devices()).toThrow(CorruptionError);
 });

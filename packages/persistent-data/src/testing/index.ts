@@ -39,6 +39,7 @@ export {
   type ThinAudit,
   type TreeName,
 } from './thin-audit.ts';
+export { damageThin, mutateThin, THIN_DAMAGES, type ThinDamage, ThinPatient } from './thin-damage.ts';
 export { ThinModel, type ThinModelOptions } from './thin-model.ts';
 export { ThinPlayer, type ThinPlayerOptions } from './thin-player.ts';
 export { randomThinScript, shrinkScript, type ThinScript, type ThinScriptShape, type ThinStep } from './thin-script.ts';

@@ -55,6 +55,11 @@ export class RawImage {
     return block * WORDS_PER_BLOCK;
   }
 
+  /** Forgets what was changed in a block: it is read again when it is next asked for. */
+  forget(block: number): void {
+    this.#loaded[block] = 0;
+  }
+
   /** The bytes of one block, in place. */
   bytesOf(block: number): Uint8Array {
     this.load(block);

@@ -266,7 +266,7 @@ class Auditor {
         this.say(`${what} bitmap ${index} says ${nrFree} are free, ${end - used} are`);
       }
       if (noneFreeBefore > firstFree) {
-        this.say(`${what} bitmap ${index} says none is free before ${noneFreeBefore}, ${firstFree} is`);
+        this.say(`${what} bitmap ${index} says that none is free before ${noneFreeBefore}, ${firstFree} is`);
       }
     });
     for (const block of large.keys()) this.say(`${what} block ${block} has a large count, and no such bits`);

@@ -1,11 +1,11 @@
-import { StateError, type U64 } from '../base/index.ts';
+import { CorruptionError, lowHalf, StateError, type U64 } from '../base/index.ts';
 import { BlockManager, type BlockManagerOptions, type BlockManagerStatistics } from '../block-manager/index.ts';
 import { THIN_FLAG_NEEDS_CHECK } from '../format/index.ts';
 import type { BlockDevice } from '../io/index.ts';
 import type { DeviceDetails } from './device-details.ts';
 import { checkRange, findMappedRange, findMapping, insertMapping, removeMappings } from './mappings.ts';
 import { releaseMetadataSnapshot, reserveMetadataSnapshot } from './metadata-snapshot.ts';
-import { checkDeviceId, nextTime, noKeptVersions, PoolCore } from './pool-core.ts';
+import { checkDeviceId, listedId, nextTime, noKeptVersions, PoolCore } from './pool-core.ts';
 import { type DataFlush, PoolTransaction } from './pool-transaction.ts';
 import { isDataBlockSize, needsCheck, refuseUnsupported } from './superblock.ts';
 import { type DeviceOperations, ThinDevice } from './thin-device.ts';
@@ -163,6 +163,8 @@ export class ThinMetadata {
       this.#refuseTaken(snapshot);
       core.refuseIfOutOfMetadata(`create snapshot ${snapshot}`);
       const root = core.deviceRoot(origin);
+      // Before anything is changed: a damaged pool may have a device without details.
+      this.#transaction.details(origin);
       const time = nextTime(core.time);
       core.tm.inc(root);
       core.mappingRoot = core.topLevel.insert(core.mappingRoot, snapshot, root);
@@ -180,6 +182,8 @@ export class ThinMetadata {
     this.#transaction.change(`delete thin device ${id}`, (core) => {
       const device = this.#transaction.load(id);
       if (device.openers > 0) throw new StateError(`Cannot delete thin device ${id}: it is open`);
+      // Before anything is changed: a damaged pool may have details without a device.
+      core.deviceRoot(id);
       // A device of this transaction has no details on the disk yet.
       if (core.details.has(core.detailsRoot, id)) core.detailsRoot = core.details.remove(core.detailsRoot, id);
       core.mappingRoot = core.topLevel.remove(core.mappingRoot, id);
@@ -203,7 +207,7 @@ export class ThinMetadata {
     for (let from = 0; ; ) {
       const next = core.topLevel.lookupNext(core.mappingRoot, from);
       if (next === undefined) return found;
-      const id = Number(next.key);
+      const id = listedId(next.key);
       const { mappedBlocks, transactionId, creationTime, snapshottedTime } = this.#transaction.details(id);
       found.push({ id, mappedBlocks, transactionId, creationTime, snapshottedTime });
       from = id + 1;
@@ -270,9 +274,13 @@ export class ThinMetadata {
     });
   }
 
-  /** @throws {StateError} when the transaction id is not `expected`. */
+  /**
+   * Sets the volume manager's own count, which is any u64.
+   * @throws {StateError} when it is not `expected`.
+   */
   setTransactionId(options: { readonly expected: U64; readonly next: U64 }): void {
     const { expected, next } = options;
+    for (const id of [expected, next]) lowHalf(id);
     this.#transaction.change('set the transaction id', (core) => {
       if (BigInt(core.transactionId) !== BigInt(expected)) {
         throw new StateError(`Cannot set the transaction id: it is ${core.transactionId}, ${expected} was expected`);

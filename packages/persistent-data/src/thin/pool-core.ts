@@ -1,4 +1,4 @@
-import { highHalf, NoSpaceError, ReadOnlyError, Slab, StateError, type U64 } from '../base/index.ts';
+import { CorruptionError, highHalf, NoSpaceError, ReadOnlyError, Slab, StateError, type U64 } from '../base/index.ts';
 import type { BlockManager } from '../block-manager/index.ts';
 import { Btree, blockReferenceType, readU64, type ValueType } from '../btree/index.ts';
 import {
@@ -90,6 +90,7 @@ export class PoolCore {
 
   /** Opens what a superblock says. */
   static open(blockManager: BlockManager, superblock: ThinSuperblock, kept: PoolKeptVersions): PoolCore {
+    refuseRootsOutside(superblock, blockManager.nrBlocks);
     const { tm, spaceMap } = openMetadata(blockManager, superblock.metadataSpaceMapRoot, kept.metadata);
     const dataSpaceMap = DataSpaceMap.open(tm, superblock.dataSpaceMapRoot, kept.data);
     const core = new PoolCore({ blockManager, tm, spaceMap, dataSpaceMap }, superblock.dataBlockSize);
@@ -164,16 +165,20 @@ export class PoolCore {
   /** @throws {StateError | ReadOnlyError} when nothing may be changed now. */
   refuseIfUnwritable(action: string): void {
     this.refuseIfBroken(action);
+    if (this.blockManager.readOnly) throw new ReadOnlyError(`Cannot ${action}: the metadata is read-only`);
+  }
+
+  /**
+   * @throws {ReadOnlyError} when the device failed; only opening again helps.
+   * @throws {StateError} when a change failed half-way: what is in core is undefined until the rollback.
+   */
+  refuseIfBroken(action: string): void {
+    // First: after a failure of the device no rollback helps.
     const { failure } = this.blockManager;
     if (failure !== undefined) {
       const message = `Cannot ${action}: latched after a failure, reopen to go on: ${failure.message}`;
       throw new ReadOnlyError(message, { cause: failure });
     }
-    if (this.blockManager.readOnly) throw new ReadOnlyError(`Cannot ${action}: the metadata is read-only`);
-  }
-
-  /** @throws {StateError} when a change failed half-way: what is in core is undefined until the rollback. */
-  refuseIfBroken(action: string): void {
     const { broken } = this.tm;
     if (broken === undefined) return;
     const reason = broken instanceof Error ? broken.message : String(broken);
@@ -193,11 +198,28 @@ export class PoolCore {
   }
 }
 
+/** @throws {CorruptionError} when the superblock refers to a block that the device does not have. */
+function refuseRootsOutside(superblock: ThinSuperblock, nrBlocks: number): void {
+  for (const field of ['dataMappingRoot', 'deviceDetailsRoot', 'heldRoot'] as const) {
+    const found = superblock[field];
+    if (found < nrBlocks) continue;
+    const message = `Cannot open pool: superblock ${field} is ${found}, a block of the device's ${nrBlocks} is wanted`;
+    throw new CorruptionError(message, { block: SUPERBLOCK_LOCATION, field, found, expected: `below ${nrBlocks}` });
+  }
+}
+
 /** @throws {RangeError} when `id` is no device id. */
 export function checkDeviceId(id: number): void {
   if (!(Number.isInteger(id) && id >= 0 && id <= MAX_DEVICE_ID)) {
     throw new RangeError(`Cannot use ${id} as a thin device id: an integer from 0 to ${MAX_DEVICE_ID} is wanted`);
   }
+}
+
+/** A key of a tree of devices, as the id that it should be. @throws {CorruptionError} when it is none. */
+export function listedId(key: U64): number {
+  if (key <= MAX_DEVICE_ID) return Number(key);
+  const message = `Cannot list thin devices: an id is ${key}, at most ${MAX_DEVICE_ID} is wanted`;
+  throw new CorruptionError(message, { field: 'device id', found: key, expected: `at most ${MAX_DEVICE_ID}` });
 }
 
 /** @throws {RangeError} when `time` does not fit where times of this kind are stored. */

@@ -2,7 +2,7 @@ import { StateError } from '../base/index.ts';
 import type { KeptVersion } from '../disk-space-map/index.ts';
 import { dataBlockAt, timeAt } from './block-time.ts';
 import type { DeviceDetails } from './device-details.ts';
-import type { PoolCore, PoolKeptVersions } from './pool-core.ts';
+import { listedId, type PoolCore, type PoolKeptVersions } from './pool-core.ts';
 import type { Mapping } from './thin-device.ts';
 
 /** What a commit made of the trees. */
@@ -44,7 +44,7 @@ export class ThinView {
       this.#refuseIfClosed();
       const next = this.#core.details.lookupNext(this.#roots.detailsRoot, from);
       if (next === undefined) return;
-      const id = Number(next.key);
+      const id = listedId(next.key);
       yield { id, ...next.value };
       from = id + 1;
     }

@@ -1,0 +1,12 @@
+import type { Campaign, Run } from './campaign.ts';
+import { runThinFuzz } from './fuzz-thin.ts';
+
+/** Nothing that a file holds leads to a hang, to memory without bounds, or to an error that is not of this library's kinds. */
+export const FUZZ: Campaign = {
+  name: 'fuzz',
+  states: 'images',
+  hangSeconds: 5,
+  heapMb: 512,
+  ci: { states: 50_000 },
+  run: (run: Run) => runThinFuzz(run),
+};
