@@ -1,3 +1,64 @@
-/** The program's entry: finds the command by name and runs it. */
-process.stderr.write('pdata: no commands yet\n');
-process.exitCode = 1;
+/** The program's entry: finds the command by the name the program was called by, or by the first argument, and runs it. */
+
+import { readFileSync } from 'node:fs';
+import { basename } from 'node:path';
+import { parseArguments } from './arguments.ts';
+import { type CommandSpec, EXIT } from './command.ts';
+import { COMMANDS } from './commands/table.ts';
+import { failureText } from './failure.ts';
+import { helpText } from './help.ts';
+import { ClosedOutputError, writeStdout } from './standard-output.ts';
+import { UsageError } from './usage-error.ts';
+
+function version(): string {
+  const text = readFileSync(new URL('../package.json', import.meta.url), 'utf8');
+  return (JSON.parse(text) as { version: string }).version;
+}
+
+function usageList(): string {
+  const names = COMMANDS.map(({ name }) => `  ${name}`).sort();
+  return `Usage: <command> <args>\ncommands:\n${names.join('\n')}\n`;
+}
+
+function findCommand(name: string): CommandSpec | undefined {
+  return COMMANDS.find((command) => command.name === name);
+}
+
+async function runCommand(command: CommandSpec, argv: readonly string[]): Promise<number> {
+  const args = parseArguments(command, argv);
+  if (args.has('help')) writeStdout(helpText(command));
+  else if (args.has('version')) writeStdout(`${version()}\n`);
+  else return await (await command.load()).run(args);
+  return EXIT.ok;
+}
+
+async function main(): Promise<number> {
+  const [, script = '', ...argv] = process.argv;
+  const called = findCommand(basename(script));
+  if (called !== undefined) return await runCommand(called, argv);
+  const [name, ...rest] = argv;
+  if (name === '--version' || name === '-V') {
+    writeStdout(`${version()}\n`);
+    return EXIT.ok;
+  }
+  if (name === '--help' || name === '-h' || name === 'help') {
+    writeStdout(usageList());
+    return EXIT.ok;
+  }
+  const command = findCommand(name ?? '');
+  if (command !== undefined) return await runCommand(command, rest);
+  process.stderr.write(`${name === undefined ? '' : 'unrecognised command\n'}${usageList()}`);
+  return EXIT.failure;
+}
+
+try {
+  process.exitCode = await main();
+} catch (error) {
+  if (error instanceof UsageError) {
+    process.stderr.write(`${error.message}\n`);
+    process.exitCode = EXIT.usage;
+  } else {
+    if (!(error instanceof ClosedOutputError)) process.stderr.write(`${failureText(error)}\n`);
+    process.exitCode = EXIT.failure;
+  }
+}

@@ -1,0 +1,46 @@
+/** `thin_dump`: metadata as XML, on standard output or into a file. */
+
+import { closeSync, openSync, writeSync } from 'node:fs';
+import { dumpThin, type ThinDumpOptions, ThinHumanWriter, ThinXmlWriter } from 'persistent-data/thin';
+import type { Arguments } from '../arguments.ts';
+import { EXIT } from '../command.ts';
+import { openMetadataInput } from '../files.ts';
+import { Report } from '../report.ts';
+import { writeStdout } from '../standard-output.ts';
+
+function optionsFrom(args: Arguments): ThinDumpOptions {
+  const transactionId = args.text('transaction-id');
+  const dataBlockSizeSectors = args.number('data-block-size');
+  const nrDataBlocks = args.number('nr-data-blocks');
+  return {
+    metadataSnapshot: args.number('metadata-snap') ?? args.has('metadata-snap'),
+    skipMappings: args.has('skip-mappings'),
+    ...(args.has('dev-id') ? { devIds: args.numbers('dev-id') } : {}),
+    ...(transactionId === undefined ? {} : { transactionId: BigInt(transactionId) }),
+    ...(dataBlockSizeSectors === undefined ? {} : { dataBlockSizeSectors }),
+    ...(nrDataBlocks === undefined ? {} : { nrDataBlocks }),
+  };
+}
+
+export function run(args: Arguments): number {
+  const report = new Report({ quiet: args.has('quiet') });
+  const device = openMetadataInput(args.operand(0), args.has('metadata-snap'));
+  const output = args.text('output');
+  const fd = output === undefined ? undefined : openSync(output, 'w');
+  const progress = report.progress('blocks');
+  try {
+    const sink = fd === undefined ? writeStdout : (bytes: Uint8Array): void => writeAll(fd, bytes);
+    const Writer = args.text('format') === 'human_readable' ? ThinHumanWriter : ThinXmlWriter;
+    const onProgress = (done: number, total: number): void => progress.update(done, total);
+    dumpThin(device, new Writer(sink), { ...optionsFrom(args), onProgress });
+  } finally {
+    progress.end();
+    if (fd !== undefined) closeSync(fd);
+    device.close();
+  }
+  return EXIT.ok;
+}
+
+function writeAll(fd: number, bytes: Uint8Array): void {
+  for (let offset = 0; offset < bytes.length; ) offset += writeSync(fd, bytes, offset, bytes.length - offset);
+}

@@ -1,0 +1,53 @@
+/** `thin_restore`: builds metadata out of XML. */
+
+import { createReadStream } from 'node:fs';
+import { stat } from 'node:fs/promises';
+import { FileDevice } from 'persistent-data/io';
+import { readThinXmlAsync, restoreThin } from 'persistent-data/thin';
+import type { Arguments } from '../arguments.ts';
+import { EXIT } from '../command.ts';
+import { checkInputFile, checkOutputFile, refuseSameFile } from '../files.ts';
+import { type Progress, Report } from '../report.ts';
+import { writeStdout } from '../standard-output.ts';
+
+const CHUNK_BYTES = 1 << 20;
+const MIB = 1 << 20;
+
+/** The bytes of a file, telling how far it has been read. Between chunks signals are seen. */
+async function* chunksOf(path: string, progress: Progress): AsyncGenerator<Uint8Array> {
+  const { size } = await stat(path);
+  let done = 0;
+  for await (const chunk of createReadStream(path, { highWaterMark: CHUNK_BYTES }) as AsyncIterable<Uint8Array>) {
+    yield chunk;
+    done += chunk.length;
+    progress.update(Math.floor(done / MIB), Math.ceil(size / MIB));
+  }
+}
+
+export async function run(args: Arguments): Promise<number> {
+  const input = args.required('input');
+  const output = args.required('output');
+  checkInputFile(input);
+  checkOutputFile(output);
+  refuseSameFile(input, output);
+  const asJson = args.has('json');
+  const report = new Report({ quiet: args.has('quiet') || asJson });
+  const transaction = args.text('transaction-id');
+  const dataBlockSize = args.number('data-block-size');
+  const nrDataBlocks = args.number('nr-data-blocks');
+  const overrides = {
+    ...(transaction === undefined ? {} : { transaction: BigInt(transaction) }),
+    ...(dataBlockSize === undefined ? {} : { dataBlockSize }),
+    ...(nrDataBlocks === undefined ? {} : { nrDataBlocks }),
+  };
+  const device = FileDevice.open(output);
+  const progress = report.progress('MiB');
+  try {
+    await readThinXmlAsync(chunksOf(input, progress), restoreThin(device), { overrides });
+  } finally {
+    progress.end();
+    device.close();
+  }
+  if (asJson) writeStdout(`${JSON.stringify({ version: 1, output }, undefined, 2)}\n`);
+  return EXIT.ok;
+}

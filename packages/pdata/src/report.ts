@@ -1,0 +1,68 @@
+/** What commands say besides their results: titles and warnings on standard error, unless they were asked to be quiet. */
+
+import { SingleBar } from 'cli-progress';
+
+/** How far long work has come. */
+export interface Progress {
+  /** `done` of `total` units. */
+  update(done: number, total: number): void;
+  end(): void;
+}
+
+const NO_PROGRESS: Progress = { update: () => undefined, end: () => undefined };
+/** Work that is done sooner shows no bar. */
+const QUIET_MS = 400;
+const REDRAW_MS = 200;
+
+/** Speaks to people, on standard error. */
+export class Report {
+  readonly #quiet: boolean;
+
+  constructor(options: { readonly quiet: boolean }) {
+    this.#quiet = options.quiet;
+  }
+
+  /** What the program does now. On a terminal the progress bar says it. */
+  title(text: string): void {
+    if (!this.#quiet) process.stderr.write(`${text}\n`);
+  }
+
+  warn(text: string): void {
+    if (!this.#quiet) process.stderr.write(`${text}\n`);
+  }
+
+  /** A bar with rate and remaining time; on a terminal only. `unit` is what is counted: `blocks`, `MiB`. */
+  progress(unit: string): Progress {
+    if (this.#quiet || !process.stderr.isTTY) return NO_PROGRESS;
+    return new Bar(unit);
+  }
+}
+
+class Bar implements Progress {
+  readonly #bar: SingleBar;
+  readonly #begin = performance.now();
+  #shown = false;
+  #last = 0;
+
+  constructor(unit: string) {
+    const format = `{bar} {percentage}%  {value}/{total} ${unit}  {rate} ${unit}/s  {eta_formatted} left`;
+    this.#bar = new SingleBar({ format, stream: process.stderr, clearOnComplete: true, hideCursor: true });
+  }
+
+  update(done: number, total: number): void {
+    const now = performance.now();
+    if (now - this.#begin < QUIET_MS || now - this.#last < REDRAW_MS) return;
+    this.#last = now;
+    const rate = Math.round((done * 1000) / (now - this.#begin));
+    if (!this.#shown) {
+      this.#shown = true;
+      this.#bar.start(total, done, { rate });
+    }
+    this.#bar.setTotal(total);
+    this.#bar.update(done, { rate });
+  }
+
+  end(): void {
+    if (this.#shown) this.#bar.stop();
+  }
+}
