@@ -4,6 +4,14 @@
 export { type DeltaKind, type DeltaOptions, type DeltaVisitor, thinDelta } from './delta.ts';
 export { type DeltaSide, ThinDeltaWriter } from './delta-writer.ts';
 export { DeviceSets } from './device-sets.ts';
+export {
+  type DetailsCandidate,
+  type FindRootsOptions,
+  type FoundRoots,
+  findRoots,
+  type MappingCandidate,
+  type RootPair,
+} from './find-roots.ts';
 export { type ImageDevice, rootOf, ThinImage, type ThinImageOptions } from './image.ts';
 export { type PoolShape, thinMetadataBytes } from './metadata-size.ts';
 export {
@@ -15,7 +23,10 @@ export {
   unpackMetadata,
   type ZlibCodec,
 } from './pack.ts';
+export { planRepair, type RepairOptions, type RepairOverrides, type RepairPlan, repairedView } from './repair.ts';
 export { type DataRegion, type ReverseMapOptions, type ReverseRun, reverseMap } from './reverse-map.ts';
+export { RootedDevice, type RootedSuperblock } from './rooted-device.ts';
+export type { TreeSummary } from './tree-summary.ts';
 export {
   type CensusOptions,
   exclusiveBlocks,
