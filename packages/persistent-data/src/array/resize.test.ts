@@ -35,3 +35,28 @@ test('a shrink within the last block leaves its block where it was made', () => 
   expect(array.get(root, 520)).toBeUndefined();
   expect(space.counts().size).toBe(size);
 });
+
+test('a shrink to a whole number of blocks leaves none behind that a later shrink would miss', () => {
+  // The kernel's rule removes blocks only when fewer full ones are left. From 510 elements to 509 it leaves the second block, and from 509 to
+  // 0 it takes the first one, so that the tree held a block of index 1 alone.
+  const space = new ScratchSpace();
+  const array = new PersistentArray(space.tm, patternType(8));
+  const root = array.resize(
+    array.resize(
+      array.create(510, (i) => i),
+      510,
+      509,
+      0,
+    ),
+    509,
+    0,
+    0,
+  );
+  expect(array.tree.firstKey(root)).toBeUndefined();
+  expect(space.counts()).toEqual(
+    new Map([
+      [0, 1],
+      [root, 1],
+    ]),
+  );
+});

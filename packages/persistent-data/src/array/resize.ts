@@ -24,14 +24,12 @@ export function resizeArray<V>(blocks: ArrayBlocks<V>, root: Root, oldLength: nu
 }
 
 /**
- * Like the kernel's, this leaves the last block in place when the number of full blocks stays and no partial one is left: it lies beyond
- * the end, and a later growth overwrites it.
+ * As the kernel does, except where the number of full blocks stays and no partial one is left: there the kernel leaves the last block in the
+ * tree, beyond the end, where a later shrink makes a gap before it. Here it is removed.
  */
 function shrink<V>(blocks: ArrayBlocks<V>, root: Root, old: Extent, wanted: Extent): Root {
   let newRoot = root;
-  if (wanted.nrFull < old.nrFull) {
-    for (let index = wanted.nrBlocks; index < old.nrBlocks; index++) newRoot = blocks.tree.remove(newRoot, index);
-  }
+  for (let index = wanted.nrBlocks; index < old.nrBlocks; index++) newRoot = blocks.tree.remove(newRoot, index);
   if (wanted.nrInLast > 0) {
     newRoot = blocks.change(newRoot, wanted.nrFull, () => blocks.trim(wanted.nrInLast));
   }
