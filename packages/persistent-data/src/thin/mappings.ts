@@ -1,5 +1,6 @@
+import { StateError } from '../base/index.ts';
 import type { BlockReader } from '../transaction-manager/index.ts';
-import { dataBlockAt, MAX_DATA_BLOCK, timeAt } from './block-time.ts';
+import { dataBlockAt, MAX_DATA_BLOCK, MAX_TIME, timeAt } from './block-time.ts';
 import type { ThinDeviceState } from './device-list.ts';
 import type { PoolCore } from './pool-core.ts';
 import type { MappedRange, Mapping } from './thin-device.ts';
@@ -45,12 +46,30 @@ export function findMappedRange(
   return { begin: from, end: to, dataBegin: dataBlock, maybeShared };
 }
 
-/** Maps one block; the caller's reference to the data block passes on. */
-export function insertMapping(core: PoolCore, device: ThinDeviceState, virtualBlock: number, dataBlock: number): void {
-  checkRange(virtualBlock, virtualBlock + 1);
-  if (!(Number.isInteger(dataBlock) && dataBlock >= 0 && dataBlock <= MAX_DATA_BLOCK)) {
-    throw new RangeError(`Cannot map to data block ${dataBlock}: an integer from 0 to ${MAX_DATA_BLOCK} is wanted`);
-  }
+/** Maps `count` virtual blocks to as many data blocks; the caller's references to these pass on. */
+export function insertMappings(
+  core: PoolCore,
+  device: ThinDeviceState,
+  virtualBegin: number,
+  dataBegin: number,
+  count: number,
+): void {
+  checkRange(virtualBegin, virtualBegin + count);
+  checkDataRange(core, dataBegin, dataBegin + count);
+  // What a mapping holds. Only a damaged superblock has a later time.
+  if (core.time > MAX_TIME) throw new StateError(`Cannot map blocks: the snapshot clock is at ${core.time}`);
+  for (let i = 0; i < count; i++) insertMapping(core, device, virtualBegin + i, dataBegin + i);
+}
+
+/** @throws {RangeError} when `begin..end` is not a range of the pool's data blocks. */
+function checkDataRange(core: PoolCore, begin: number, end: number): void {
+  const nrBlocks = Math.min(core.dataSpaceMap.nrBlocksUncommitted, MAX_DATA_BLOCK + 1);
+  if (Number.isInteger(begin) && begin >= 0 && end <= nrBlocks) return;
+  const outside = end > nrBlocks && begin >= 0 ? Math.max(begin, nrBlocks) : begin;
+  throw new RangeError(`Cannot map to data block ${outside}: the pool has ${nrBlocks}`);
+}
+
+function insertMapping(core: PoolCore, device: ThinDeviceState, virtualBlock: number, dataBlock: number): void {
   core.refuseIfOutOfMetadata(`map virtual block ${virtualBlock} of thin device ${device.id}`);
   const value = { dataBlock, time: core.time };
   core.mappingRoot = core.mappings.insert(core.mappingRoot, core.keysOf(device.id, virtualBlock), value);

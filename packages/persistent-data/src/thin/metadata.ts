@@ -1,9 +1,9 @@
-import { CorruptionError, lowHalf, StateError, type U64 } from '../base/index.ts';
+import { lowHalf, StateError, type U64 } from '../base/index.ts';
 import { BlockManager, type BlockManagerOptions, type BlockManagerStatistics } from '../block-manager/index.ts';
 import { THIN_FLAG_NEEDS_CHECK } from '../format/index.ts';
 import type { BlockDevice } from '../io/index.ts';
 import type { DeviceDetails } from './device-details.ts';
-import { checkRange, findMappedRange, findMapping, insertMapping, removeMappings } from './mappings.ts';
+import { checkRange, findMappedRange, findMapping, insertMappings, removeMappings } from './mappings.ts';
 import { releaseMetadataSnapshot, reserveMetadataSnapshot } from './metadata-snapshot.ts';
 import { checkDeviceId, listedId, nextTime, noKeptVersions, PoolCore } from './pool-core.ts';
 import { type DataFlush, PoolTransaction } from './pool-transaction.ts';
@@ -372,12 +372,10 @@ export class ThinMetadata {
       return key === undefined ? undefined : Number(key);
     },
     insert: (device, virtualBlock, dataBlock) => {
-      this.#transaction.change('map a block', (core) => insertMapping(core, device, virtualBlock, dataBlock));
+      this.#transaction.change('map a block', (core) => insertMappings(core, device, virtualBlock, dataBlock, 1));
     },
     insertRange: (device, virtualBegin, dataBegin, count) => {
-      this.#transaction.change('map blocks', (core) => {
-        for (let i = 0; i < count; i++) insertMapping(core, device, virtualBegin + i, dataBegin + i);
-      });
+      this.#transaction.change('map blocks', (core) => insertMappings(core, device, virtualBegin, dataBegin, count));
     },
     removeRange: (device, begin, end) =>
       this.#transaction.change('unmap blocks', (core) => removeMappings(core, device, begin, end)),

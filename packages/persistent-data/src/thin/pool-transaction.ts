@@ -113,17 +113,22 @@ export class PoolTransaction {
   /** Data flush, metadata, flush, superblock, flush. */
   commit(): void {
     this.refuseUnusable('commit');
+    // Also where nothing was changed since: what was before is not durable yet.
+    this.#refuseIfUnderWay('commit');
     if (!this.#changed) return;
-    if (this.#underWay !== undefined) {
-      throw new StateError('Cannot commit: an asynchronous commit is under way, await it first');
-    }
     this.#flush.flushData?.();
     const core = this.#core;
-    this.#prepare();
-    this.#blockManager.flush();
-    // Nothing was allocated since: the space maps' roots are final.
-    const image = core.superblockImage();
-    core.tm.commit(this.#lockSuperblock(image));
+    try {
+      this.#prepare();
+      this.#blockManager.flush();
+      // Nothing was allocated since: the space maps' roots are final.
+      const image = core.superblockImage();
+      core.tm.commit(this.#lockSuperblock(image));
+    } catch (error) {
+      // In core this commit is done, on the disk it is not: blocks that the disk still refers to would be handed out.
+      core.tm.markBroken(error);
+      throw error;
+    }
     this.#begin();
   }
 
@@ -144,20 +149,27 @@ export class PoolTransaction {
   rollback(): void {
     if (this.#closed) throw new StateError('Cannot roll back: the pool is closed');
     this.#blockManager.reset();
-    // The committed roots, not those in core; and of a commit on its way those that it is writing.
-    const superblock = this.#inFlight
-      ? readThinSuperblock(this.#inFlight, 0)
-      : PoolCore.readSuperblock(this.#blockManager);
-    this.#core = PoolCore.open(this.#blockManager, superblock, this.#kept);
-    if (this.#threshold) this.#core.spaceMap.registerThreshold(this.#threshold.blocks, this.#threshold.callback);
-    this.#committed = rootsOf(this.#core);
-    for (const device of this.#devices) this.#reload(device);
+    try {
+      // The committed roots, not those in core; and of a commit on its way those that it is writing.
+      const superblock = this.#inFlight
+        ? readThinSuperblock(this.#inFlight, 0)
+        : PoolCore.readSuperblock(this.#blockManager);
+      this.#core = PoolCore.open(this.#blockManager, superblock, this.#kept);
+      if (this.#threshold) this.#core.spaceMap.registerThreshold(this.#threshold.blocks, this.#threshold.callback);
+      this.#committed = rootsOf(this.#core);
+      for (const device of this.#devices) this.#reload(device);
+    } catch (error) {
+      // The roots in core lead to blocks that are forgotten. The next rollback may succeed.
+      this.#core.tm.markBroken(error);
+      throw error;
+    }
     this.#changed = false;
   }
 
   /** Commits if that is possible, and ends. */
   close(): void {
     if (this.#closed) return;
+    this.#refuseIfUnderWay('close');
     try {
       if (this.#changed && this.#core.tm.broken === undefined && !this.#blockManager.readOnly) this.commit();
     } finally {
@@ -173,6 +185,8 @@ export class PoolTransaction {
     const heldData = core.dataSpaceMap.keepCommitted();
     try {
       const dataFlushed = this.#flush.flushDataAsync?.() ?? this.#flush.flushData?.();
+      // Should preparing fail, nobody is left to hear of the data.
+      dataFlushed?.catch(() => undefined);
       this.#prepare();
       const image = core.superblockImage();
       core.tm.finishCommit();
@@ -190,6 +204,11 @@ export class PoolTransaction {
       this.#kept.metadata.release(held);
       this.#kept.data.release(heldData);
     }
+  }
+
+  #refuseIfUnderWay(action: string): void {
+    if (this.#underWay === undefined) return;
+    throw new StateError(`Cannot ${action}: an asynchronous commit is under way, await it first`);
   }
 
   /** Brings everything in core into the trees and both space maps. */

@@ -97,7 +97,10 @@ export class ThinDevice implements DeviceDetails {
     this.#operations.insert(this.#usable(), virtualBlock, dataBlock);
   }
 
-  /** {@link insert} for `count` consecutive blocks of both. */
+  /**
+   * {@link insert} for `count` consecutive blocks of both. Where it runs out of metadata space a part is mapped: commit, then call it again with
+   * the same arguments.
+   */
   insertRange(virtualBegin: number, dataBegin: number, count: number): void {
     this.#operations.insertRange(this.#usable(), virtualBegin, dataBegin, count);
   }
