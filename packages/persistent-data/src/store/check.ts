@@ -1,7 +1,21 @@
 import { CorruptionError, type Finding } from '../base/index.ts';
 import { readU64 } from '../btree/index.ts';
-import { type CheckedTree, compareCounts, countMetadataSpaceMap, TreeChecker } from '../disk-space-map/index.ts';
-import { type NodeView, STORE_DESCRIPTOR, STORE_NAME, STORE_SNAPSHOT } from '../format/index.ts';
+import {
+  badBlock,
+  type CheckedTree,
+  compareCounts,
+  countMetadataSpaceMap,
+  TreeChecker,
+} from '../disk-space-map/index.ts';
+import {
+  ARRAY_VALIDATOR,
+  ArrayBlockView,
+  arrayEntriesFor,
+  type NodeView,
+  STORE_DESCRIPTOR,
+  STORE_NAME,
+  STORE_SNAPSHOT,
+} from '../format/index.ts';
 import type { BlockDevice } from '../io/index.ts';
 import { type Descriptor, NAME_TYPE, readDescriptor, readSnapshotRoots } from './catalogue.ts';
 import type { StoreSuperblock } from './superblock.ts';
@@ -12,6 +26,10 @@ const NAMES = 1;
 const SNAPSHOTS = 2;
 const UPPER_LEVEL = 3;
 const LAST_LEVEL = 4;
+/** Blocks read together. */
+const BATCH = 64;
+/** The tree of an array's blocks: no node of it is one of a nested tree, but there are only five kinds for targets. */
+const ARRAY_TREE = UPPER_LEVEL;
 
 export interface StoreCheckOptions {
   /** Called now and then with the blocks read so far. */
@@ -80,6 +98,10 @@ function* checkState(checker: TreeChecker, catalogueRoot: number, namesRoot: num
 
 function* checkStructure(checker: TreeChecker, descriptor: Descriptor): Generator<Finding, void> {
   const { root, levels, valueSize, count } = descriptor;
+  if (descriptor.kind !== 'tree') {
+    yield* checkArrayBlocks(checker, descriptor);
+    return;
+  }
   const nrEntries = yield* checkLevels(checker, root, levels, valueSize);
   if (nrEntries === undefined || nrEntries === count) return;
   yield {
@@ -88,6 +110,43 @@ function* checkStructure(checker: TreeChecker, descriptor: Descriptor): Generato
     message: `The tree at block ${root} has ${nrEntries} entries, its descriptor says ${count}`,
     block: root,
   };
+}
+
+/** An array, or a bitset's array of words: the tree of its blocks, then the blocks that were not met before. */
+function* checkArrayBlocks(checker: TreeChecker, descriptor: Descriptor): Generator<Finding, void> {
+  const { root, kind, length, valueSize } = descriptor;
+  const entries = collector((node, at) => readU64(node.slab, at));
+  const { nrEntries, nrErrors } = yield* checker.check(root, {
+    kind: ARRAY_TREE,
+    valueSize: 8,
+    visitLeaf: entries.visitLeaf,
+  });
+  const perBlock = arrayEntriesFor(valueSize);
+  const fresh: number[] = [];
+  for (const block of entries.found) {
+    if (!checker.isInside(block)) yield* some(checker.countBlock(block, 'array'));
+    else if (checker.counts.inc(block) === 0) fresh.push(block);
+  }
+  const { scanner } = checker;
+  const view = new ArrayBlockView(scanner.slab);
+  for (let begin = 0; begin < fresh.length; begin += BATCH) {
+    const batch = fresh.slice(begin, begin + BATCH);
+    checker.load(batch, batch.length);
+    for (const [k, block] of batch.entries()) {
+      const error = scanner.problem(k, block, ARRAY_VALIDATOR);
+      view.base = scanner.base(k);
+      if (error !== undefined) yield badBlock(error, block);
+      else if (view.valueSize !== valueSize || view.maxEntries !== perBlock) {
+        const found = `${view.maxEntries} values of ${view.valueSize} bytes`;
+        const message = `Cannot use array block ${block}: it has room for ${found}, ${perBlock} of ${valueSize} bytes are wanted`;
+        yield { severity: 'fatal', code: 'array.geometry', message, block };
+      }
+    }
+  }
+  const wanted = Math.ceil((kind === 'bitset' ? Math.ceil(length / 64) : length) / perBlock);
+  if (nrErrors > 0 || nrEntries === wanted) return;
+  const message = `The ${kind} at block ${root} has ${nrEntries} blocks, for ${length} values ${wanted} are wanted`;
+  yield { severity: 'fatal', code: 'store.count', message, block: root };
 }
 
 /** Answers the number of entries, where that is known: not where trees of several levels share leaves. */

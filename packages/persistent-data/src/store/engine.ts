@@ -218,6 +218,21 @@ export class Engine {
     this.inTransaction = true;
   }
 
+  /** Does several operations as one: in the running transaction, or in one of their own, which is rolled back when something throws. */
+  inOneTransaction<R>(work: () => R): R {
+    if (this.inTransaction) return work();
+    this.begin(true);
+    let result: R;
+    try {
+      result = work();
+    } catch (error) {
+      if (this.inTransaction && !this.isLatched) this.rollback();
+      throw error;
+    }
+    this.commit();
+    return result;
+  }
+
   /** @throws {StateError} when no transaction was begun. */
   commit(): void {
     this.refuseUnusable('commit');
@@ -557,7 +572,14 @@ export class Engine {
 
   /** Makes sure that enough blocks are free for the next operation and a checkpoint. @throws {NoSpaceError} when there are not. */
   ensureSpace(): void {
-    if (this.core.spaceMap.nrFree + this.bonus < this.reserve) this.#grow();
+    if (this.core.spaceMap.nrFree + this.bonus < this.reserve) this.#grow(this.reserve);
+  }
+
+  /** As {@link ensureSpace}, for an operation that takes so many blocks more. */
+  ensureSpaceFor(nrBlocks: number): void {
+    // Trees over them, and bitmaps.
+    const wanted = this.reserve + nrBlocks + Math.ceil(nrBlocks / 64);
+    if (this.core.spaceMap.nrFree + this.bonus < wanted) this.#grow(wanted);
   }
 
   #setReserve(): void {
@@ -566,12 +588,12 @@ export class Engine {
     this.reserve = 64 + 2 * Math.ceil(nrBlocks / ENTRIES_PER_BITMAP) + (nrBlocks >>> 5);
   }
 
-  #grow(): void {
+  #grow(wanted: number): void {
     const { core, blockManager } = this;
     const { spaceMap } = core;
     const from = spaceMap.nrBlocks;
-    const missing = this.reserve - (spaceMap.nrFree + this.bonus);
-    const step = Math.max(MIN_GROWTH, missing * 2, Math.min(MAX_GROWTH, from >>> 3));
+    const missing = wanted - (spaceMap.nrFree + this.bonus);
+    const step = Math.max(MIN_GROWTH, missing + Math.min(missing, MIN_GROWTH), Math.min(MAX_GROWTH, from >>> 3));
     const to = Math.min(from + step, this.device.resize === undefined ? this.device.nrBlocks : MAX_METADATA_BLOCKS);
     if (to - from < missing) {
       const text = `Cannot change the store: ${from} blocks are in use or reserved, and it cannot grow`;

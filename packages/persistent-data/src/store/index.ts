@@ -13,7 +13,17 @@ export { arrayOf, type CodecSpec, codecOf, type Fields, type SpecValue, struct }
 export type { EngineEvents } from './engine.ts';
 export { Snapshot } from './snapshot.ts';
 export { Store, type StoreOptions, type StoreStatistics } from './store.ts';
+export { StoreArray } from './store-array.ts';
+export { StoreBitset } from './store-bitset.ts';
 export { type CollectionChange, StoreDiff, type TreeChange } from './store-diff.ts';
-export { type CollectionInfo, type KeyCount, type KeyOf, StoreState, type TreeSpec } from './store-state.ts';
+export {
+  type ArraySpec,
+  type BitsetSpec,
+  type CollectionInfo,
+  type KeyCount,
+  type KeyOf,
+  StoreState,
+  type TreeSpec,
+} from './store-state.ts';
 export { type Bound, type RangeOptions, StoreTree } from './store-tree.ts';
 export { StoreView } from './store-view.ts';

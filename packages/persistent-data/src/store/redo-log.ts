@@ -23,7 +23,7 @@ export const OP = {
   removeRange: 5,
   /** index, value */
   setElement: 6,
-  /** new length, value of new elements */
+  /** new length, value of new elements (of a bitset: one word, 0 or 1) */
   resize: 7,
   /** argument: the new value, 0 or 1; begin, end */
   setBits: 8,

@@ -2,6 +2,8 @@ import { CorruptionError } from '../base/index.ts';
 import type { Branch } from './branch.ts';
 import { kindOf } from './catalogue.ts';
 import type { StoreCore } from './core.ts';
+import { RawArray } from './raw-array.ts';
+import { RawBitset } from './raw-bitset.ts';
 import type { RawCollection } from './raw-collection.ts';
 import { RawTree } from './raw-tree.ts';
 import { OP, RedoReader } from './redo-log.ts';
@@ -10,6 +12,7 @@ import { OP, RedoReader } from './redo-log.ts';
 export interface ReplayHost {
   readonly core: StoreCore;
   ensureSpace(): void;
+  ensureSpaceFor(nrBlocks: number): void;
 }
 
 function unbelievable(what: string): CorruptionError {
@@ -44,7 +47,7 @@ export function replayOperations(
     } else if ((head & 0xff) !== OP.none) {
       if (selected === undefined) throw unbelievable('it changes a collection without naming it');
       core.checkOut(selected);
-      replayChange(selected, head, reader);
+      replayChange(host, selected, head, reader);
     }
   }
 }
@@ -94,9 +97,37 @@ function replayStructural(core: StoreCore, opcode: number, reader: RedoReader): 
   }
 }
 
-function replayChange(raw: RawCollection, head: number, reader: RedoReader): void {
+function replayChange(host: ReplayHost, raw: RawCollection, head: number, reader: RedoReader): void {
   if (raw instanceof RawTree) replayTree(raw, head, reader);
-  else throw unbelievable(`operation ${head & 0xff} is not known`);
+  else if (raw instanceof RawArray) replayArray(host, raw, head & 0xff, reader);
+  else if (raw instanceof RawBitset) replayBitset(host, raw, head, reader);
+}
+
+function replayArray(host: ReplayHost, raw: RawArray, opcode: number, reader: RedoReader): void {
+  if (opcode !== OP.setElement && opcode !== OP.resize)
+    throw unbelievable(`operation ${opcode} of an array is not known`);
+  const index = Number(reader.u64());
+  const nrWords = raw.scratch.words.length;
+  raw.scratch.words.set(reader.words.subarray(reader.at, reader.at + nrWords));
+  reader.at += nrWords;
+  if (opcode === OP.setElement) {
+    raw.put(index);
+  } else {
+    host.ensureSpaceFor(raw.newBlocks(index));
+    raw.resize(index);
+  }
+}
+
+function replayBitset(host: ReplayHost, raw: RawBitset, head: number, reader: RedoReader): void {
+  const opcode = head & 0xff;
+  if (opcode !== OP.setBits && opcode !== OP.resize) throw unbelievable(`operation ${opcode} of a bitset is not known`);
+  const first = Number(reader.u64());
+  if (opcode === OP.setBits) {
+    raw.setBits(head >>> 8 === 1, first, Number(reader.u64()));
+  } else {
+    host.ensureSpaceFor(raw.newBlocks(first));
+    raw.resize(first, reader.word() === 1);
+  }
 }
 
 function replayTree(raw: RawTree, head: number, reader: RedoReader): void {

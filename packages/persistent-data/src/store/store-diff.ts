@@ -3,6 +3,7 @@ import { Btree, diffTrees, type Keys } from '../btree/index.ts';
 import type { Codec } from './codec.ts';
 import { parseSchema } from './codec-parse.ts';
 import type { Engine } from './engine.ts';
+import type { RawCollection } from './raw-collection.ts';
 import { RawTree } from './raw-tree.ts';
 import type { StoreState } from './store-state.ts';
 import type { StoreTree } from './store-tree.ts';
@@ -48,7 +49,7 @@ export class StoreDiff {
       const other = now.get(name);
       if (other === undefined) changes.push({ kind: 'removed', name });
       else if (other.id !== id) changes.push({ kind: 'replaced', name });
-      else if (core.collection(before, id)?.root !== core.collection(after, id)?.root) {
+      else if (rootOf(core.collection(before, id)) !== rootOf(core.collection(after, id))) {
         changes.push({ kind: 'changed', name });
       }
     }
@@ -88,4 +89,9 @@ export class StoreDiff {
     const raw = named && core.collection(branch, named.id);
     return raw instanceof RawTree ? { raw, schema: named!.schema } : undefined;
   }
+}
+
+function rootOf(raw: RawCollection | undefined): number | undefined {
+  raw?.settle();
+  return raw?.root;
 }

@@ -6,9 +6,14 @@ import { checkNameRecord, checkText, MAX_SNAPSHOT_NAME_BYTES } from './catalogue
 import { type CodecSpec, codecOf, type SpecValue } from './codec-struct.ts';
 import type { NewCollection } from './core.ts';
 import type { Engine } from './engine.ts';
+import { type CollectionPlace, Handle } from './handle.ts';
+import type { RawArray } from './raw-array.ts';
+import type { RawBitset } from './raw-bitset.ts';
 import type { RawCollection } from './raw-collection.ts';
 import type { RawTree } from './raw-tree.ts';
-import { type CollectionPlace, StoreTree } from './store-tree.ts';
+import { StoreArray } from './store-array.ts';
+import { StoreBitset } from './store-bitset.ts';
+import { StoreTree } from './store-tree.ts';
 
 /** What a tree is. */
 export interface TreeSpec<N extends KeyCount = 1, S extends CodecSpec = CodecSpec> {
@@ -16,6 +21,24 @@ export interface TreeSpec<N extends KeyCount = 1, S extends CodecSpec = CodecSpe
   readonly keys?: N;
   /** A codec, or named fields with their codecs. */
   readonly value: S;
+}
+
+/** What an array is. */
+export interface ArraySpec<S extends CodecSpec> {
+  /** A codec, or named fields with their codecs. */
+  readonly value: S;
+  /** Elements that a new array has. Default 0. */
+  readonly length?: number;
+  /** Their value. */
+  readonly fill?: SpecValue<S>;
+}
+
+/** What a bitset is. */
+export interface BitsetSpec {
+  /** Bits that a new set has. Default 0. */
+  readonly length?: number;
+  /** Their value. Default false. */
+  readonly fill?: boolean;
 }
 
 /** Keys by how many numbers they have. */
@@ -42,7 +65,7 @@ export interface CollectionInfo {
   readonly kind: 'tree' | 'array' | 'bitset';
   /** Levels, and codec of the values, as text. */
   readonly schema: string;
-  /** Entries of a tree. */
+  /** Entries of a tree, elements of an array, bits of a bitset. */
   readonly size: number;
 }
 
@@ -88,8 +111,36 @@ export abstract class StoreState {
     }
     const codec = codecOf(spec.value);
     const schema = `tree keys=${levels} value=${codec.schema}`;
-    const { place, raw } = this.#open({ name, schema, kind: 'tree', levels, valueSize: codec.size });
-    return new StoreTree<KeyOf<N>, SpecValue<S>>(this.#engine, place, codec, raw as RawTree);
+    const handle = this.#open({ name, schema, kind: 'tree', levels, valueSize: codec.size }, () => undefined);
+    return new StoreTree<KeyOf<N>, SpecValue<S>>(handle as Handle<RawTree>, codec);
+  }
+
+  /**
+   * Opens an array, or makes it: with `length` elements of the value of `fill`, or empty.
+   *
+   * @throws {StateError} when there is a collection of this name that is something else; or there is none, and the store is read-only.
+   */
+  array<S extends CodecSpec>(name: string, spec: ArraySpec<S>): StoreArray<SpecValue<S>> {
+    const codec = codecOf(spec.value);
+    const schema = `array value=${codec.schema}`;
+    const handle = this.#open({ name, schema, kind: 'array', levels: 1, valueSize: codec.size }, (made) => {
+      if (spec.length === undefined || spec.length === 0) return;
+      if (spec.fill === undefined) throw new TypeError(`Cannot make array "${name}": its elements want a value, fill`);
+      new StoreArray(made as Handle<RawArray>, codec).resize(spec.length, spec.fill);
+    });
+    return new StoreArray(handle as Handle<RawArray>, codec);
+  }
+
+  /**
+   * Opens a bitset, or makes it: with `length` bits, all clear (or set, with `fill`).
+   *
+   * @throws {StateError} when there is a collection of this name that is something else; or there is none, and the store is read-only.
+   */
+  bitset(name: string, spec: BitsetSpec = {}): StoreBitset {
+    const handle = this.#open({ name, schema: 'bitset', kind: 'bitset', levels: 1, valueSize: 8 }, (made) => {
+      if (spec.length) new StoreBitset(made as Handle<RawBitset>).resize(spec.length, spec.fill);
+    });
+    return new StoreBitset(handle as Handle<RawBitset>);
   }
 
   /** All collections, by name. */
@@ -100,7 +151,7 @@ export abstract class StoreState {
       .map(({ id, name, schema }) => {
         const raw = core.collection(branch, id);
         if (raw === undefined) throw goneError('list', name, branch.title);
-        return { name, kind: raw.kind, schema, size: raw.count };
+        return { name, kind: raw.kind, schema, size: raw.kind === 'tree' ? raw.count : raw.length };
       })
       .sort((a, b) => (a.name < b.name ? -1 : 1));
   }
@@ -144,13 +195,14 @@ export abstract class StoreState {
     if (this.isFrozen) throw new ReadOnlyError(`Cannot ${action}: a view is for reading`);
   }
 
-  #open(spec: NewCollection): { place: CollectionPlace; raw: RawCollection } {
+  /** @param fill - Called with a collection that was made just now, in the same transaction. */
+  #open(spec: NewCollection, fill: (made: Handle<RawCollection>) => void): Handle<RawCollection> {
     checkNameRecord(spec);
     const { name, schema } = spec;
     const branch = this.branch(`open "${name}"`);
     const engine = this.#engine;
     const named = engine.core.namesOf(branch).get(name);
-    const isFrozen = this.isFrozen;
+    const { isFrozen } = this;
     const place = (id: number): CollectionPlace => ({ branchId: branch.id, id, name, schema, isFrozen });
     if (named !== undefined) {
       if (named.schema !== schema) {
@@ -158,14 +210,18 @@ export abstract class StoreState {
       }
       const raw = engine.core.collection(branch, named.id);
       if (raw === undefined) throw goneError('open', name, branch.title);
-      return { place: place(named.id), raw };
+      return new Handle(engine, place(named.id), raw);
     }
     if (engine.readOnly || isFrozen) throw goneError('open', name, branch.title);
     const shape = { kind: STORE_KIND[spec.kind], levels: spec.levels, valueSize: spec.valueSize };
-    const raw = engine.change(`make "${name}"`, (core, log) => {
-      log.createCollection(branch.id, shape, name, schema);
-      return core.createCollection(core.branch(branch.id)!, spec);
+    return engine.inOneTransaction(() => {
+      const raw = engine.change(`make "${name}"`, (core, log) => {
+        log.createCollection(branch.id, shape, name, schema);
+        return core.createCollection(core.branch(branch.id)!, spec);
+      });
+      const handle = new Handle(engine, place(raw.id), raw);
+      fill(handle);
+      return handle;
     });
-    return { place: place(raw.id), raw };
   }
 }

@@ -1,20 +1,9 @@
-import { joinKey, ReadOnlyError, type U64 } from '../base/index.ts';
+import { joinKey, type U64 } from '../base/index.ts';
 import { forEachEntry, type Keys } from '../btree/index.ts';
-import { goneError } from './branch.ts';
 import type { Codec } from './codec.ts';
-import type { Engine } from './engine.ts';
-import { RawTree } from './raw-tree.ts';
+import type { Handle } from './handle.ts';
+import type { RawTree } from './raw-tree.ts';
 import { TreeWalk } from './tree-walk.ts';
-
-/** What a handle stands for: a collection of a branch, as it was when the handle was made. */
-export interface CollectionPlace {
-  readonly branchId: number;
-  readonly id: number;
-  readonly name: string;
-  readonly schema: string;
-  /** It belongs to a view: it can't be changed. */
-  readonly isFrozen: boolean;
-}
 
 /** A bound of a range: a key, or the first keys of a nested one. */
 export type Bound = U64 | readonly U64[];
@@ -39,31 +28,26 @@ export class StoreTree<Key extends Keys = U64, V = unknown> {
   readonly name: string;
   /** Numbers in a key. */
   readonly levels: number;
-  readonly #engine: Engine;
-  readonly #place: CollectionPlace;
+  readonly #handle: Handle<RawTree>;
   readonly #codec: Codec<V>;
-  #raw: RawTree;
-  #stamp = -1;
-  readonly #current = (): RawTree => this.#tree('read');
+  readonly #current = (): RawTree => this.#handle.current();
 
-  constructor(engine: Engine, place: CollectionPlace, codec: Codec<V>, raw: RawTree) {
-    this.#engine = engine;
-    this.#place = place;
+  constructor(handle: Handle<RawTree>, codec: Codec<V>) {
+    this.#handle = handle;
     this.#codec = codec;
-    this.#raw = raw;
-    this.#stamp = engine.stamp;
-    this.name = place.name;
-    this.levels = raw.levels;
+    this.name = handle.place.name;
+    this.levels = handle.raw.levels;
   }
 
   /** Entries. O(1). */
   get size(): number {
-    return this.#tree('count').count;
+    return this.#handle.current('count').count;
   }
 
   /** The value under a key, or `undefined`. @throws {TypeError | RangeError} when it is no key of this tree. */
   get(key: Key): V | undefined {
-    const raw = this.#stamp === this.#engine.stamp ? this.#raw : this.#tree('read');
+    const handle = this.#handle;
+    const raw = handle.stamp === handle.engine.stamp ? handle.raw : handle.current();
     raw.context.setKeys(key);
     const at = raw.find();
     return at < 0 ? undefined : this.#codec.read(raw.slab, at);
@@ -71,7 +55,8 @@ export class StoreTree<Key extends Keys = U64, V = unknown> {
 
   /** As {@link get}, into an object of the caller's, where the codec makes objects. `undefined`, and nothing written, when it is not there. */
   getInto(key: Key, into: V): V | undefined {
-    const raw = this.#stamp === this.#engine.stamp ? this.#raw : this.#tree('read');
+    const handle = this.#handle;
+    const raw = handle.stamp === handle.engine.stamp ? handle.raw : handle.current();
     raw.context.setKeys(key);
     const at = raw.find();
     if (at < 0) return undefined;
@@ -81,7 +66,7 @@ export class StoreTree<Key extends Keys = U64, V = unknown> {
   }
 
   has(key: Key): boolean {
-    const raw = this.#tree('read');
+    const raw = this.#handle.current();
     raw.context.setKeys(key);
     return raw.find() >= 0;
   }
@@ -91,9 +76,10 @@ export class StoreTree<Key extends Keys = U64, V = unknown> {
    * @throws {TypeError | RangeError} when key or value are none of this tree's; nothing has changed then.
    */
   set(key: Key, value: V): void {
-    const engine = this.#engine;
-    let raw = this.#raw;
-    if (this.#stamp !== engine.stamp || !engine.isReady(raw)) raw = this.#writable();
+    const handle = this.#handle;
+    const { engine } = handle;
+    let { raw } = handle;
+    if (handle.stamp !== engine.stamp || !engine.isReady(raw)) raw = handle.writable();
     const { context } = raw;
     context.setKeys(key);
     this.#codec.write(context.scratch, 0, value);
@@ -108,8 +94,10 @@ export class StoreTree<Key extends Keys = U64, V = unknown> {
 
   /** Removes a key. False when it is not there. */
   delete(key: Key): boolean {
-    const engine = this.#engine;
-    const raw = this.#writable();
+    const handle = this.#handle;
+    const { engine } = handle;
+    let { raw } = handle;
+    if (handle.stamp !== engine.stamp || !engine.isReady(raw)) raw = handle.writable();
     raw.context.setKeys(key);
     if (raw.find() < 0) return false;
     engine.log.remove(raw);
@@ -118,42 +106,35 @@ export class StoreTree<Key extends Keys = U64, V = unknown> {
     } catch (error) {
       throw engine.failChange(error);
     }
-    engine.endChange();
+    if (!engine.inTransaction) engine.endChange();
     return true;
   }
 
   /** Sets many entries. In order of their keys it costs least. One transaction, where none is running. */
   setMany(entries: Iterable<readonly [Key, V]>): void {
-    const engine = this.#engine;
-    const own = !engine.inTransaction;
-    if (own) engine.begin();
-    try {
+    this.#handle.engine.inOneTransaction(() => {
       for (const [key, value] of entries) this.set(key, value);
-    } catch (error) {
-      if (own && engine.inTransaction && !engine.isLatched) engine.rollback();
-      throw error;
-    }
-    if (own) engine.commit();
+    });
   }
 
   /** Removes the entries from `begin` up to `end`, not included; see {@link range}. Answers how many that was. */
   deleteRange(begin?: Bound, end?: Bound): number {
-    const raw = this.#writable();
+    const raw = this.#handle.writable();
     const from = keysOf(begin) ?? [];
     const to = keysOf(end);
     raw.checkPrefix(from);
     if (to !== undefined) raw.checkPrefix(to);
-    return this.#change(() => {
-      this.#engine.log.removeRange(raw, from, to);
+    return this.#handle.change(() => {
+      this.#handle.engine.log.removeRange(raw, from, to);
       return raw.removeRange(from, to);
     });
   }
 
   /** Removes everything. Costs as many blocks as no snapshot shares. */
   clear(): void {
-    const raw = this.#writable();
-    this.#change(() => {
-      this.#engine.log.removeBelow(raw, []);
+    const raw = this.#handle.writable();
+    this.#handle.change(() => {
+      this.#handle.engine.log.removeBelow(raw, []);
       raw.removeBelow([]);
     });
   }
@@ -213,7 +194,7 @@ export class StoreTree<Key extends Keys = U64, V = unknown> {
   /** All values, in order of their keys. */
   *values(options: RangeOptions = {}): Generator<V, undefined> {
     const walk = new TreeWalk(this.#current, {}, options.reverse ?? false);
-    while (walk.next()) yield this.#codec.read(this.#raw.slab, walk.valueAt);
+    while (walk.next()) yield this.#codec.read(this.#handle.raw.slab, walk.valueAt);
   }
 
   /**
@@ -222,7 +203,7 @@ export class StoreTree<Key extends Keys = U64, V = unknown> {
    * @throws {StateError} when it was.
    */
   forEach(visit: (value: V, key: Key) => unknown, begin?: Bound, end?: Bound): void {
-    const raw = this.#tree('read');
+    const raw = this.#handle.current();
     const codec = this.#codec;
     if (raw.levels > 1) {
       for (const [key, value] of this.range(begin, end)) if (visit(value, key) === false) return;
@@ -252,50 +233,11 @@ export class StoreTree<Key extends Keys = U64, V = unknown> {
   }
 
   #entry(walk: TreeWalk): [Key, V] {
-    return [this.#key(walk), this.#codec.read(this.#raw.slab, walk.valueAt)];
+    return [this.#key(walk), this.#codec.read(this.#handle.raw.slab, walk.valueAt)];
   }
 
   #key(walk: TreeWalk): Key {
     if (this.levels === 1) return walk.key(0) as Key;
     return Array.from({ length: this.levels }, (_, level) => walk.key(level)) as unknown as Key;
-  }
-
-  #change<R>(apply: () => R): R {
-    const engine = this.#engine;
-    let result: R;
-    try {
-      result = apply();
-    } catch (error) {
-      throw engine.failChange(error);
-    }
-    engine.endChange();
-    return result;
-  }
-
-  /** The tree, ready to be changed by one operation. */
-  #writable(): RawTree {
-    const action = `change "${this.name}"`;
-    this.#engine.refuseReadOnly(action);
-    if (this.#place.isFrozen) throw new ReadOnlyError(`Cannot ${action}: a view is for reading`);
-    this.#tree('change');
-    // Beginning a transaction may make a checkpoint, and so move nothing: the tree stays the same object.
-    this.#engine.beginChange(this.#raw);
-    return this.#raw;
-  }
-
-  #tree(action: string): RawTree {
-    const engine = this.#engine;
-    if (this.#stamp === engine.stamp) return this.#raw;
-    engine.refuseUnusable(`${action} "${this.name}"`);
-    const { branchId, id, name, schema } = this.#place;
-    const branch = engine.core.branch(branchId);
-    const named = branch && engine.core.namesOf(branch).get(name);
-    // After a rollback the same id may have been given to another collection.
-    const isSame = named !== undefined && named.id === id && named.schema === schema;
-    const raw = branch && isSame ? engine.core.collection(branch, id) : undefined;
-    if (!(raw instanceof RawTree)) throw goneError(action, name, branch?.title ?? 'the store');
-    this.#raw = raw;
-    this.#stamp = engine.stamp;
-    return raw;
   }
 }

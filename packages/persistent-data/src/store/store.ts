@@ -126,9 +126,8 @@ export class Store extends StoreState {
    * @throws {TypeError} when it answers a promise: a transaction does not wait. It is rolled back then.
    */
   transact<R>(change: () => R): R {
-    const result = this.#run(change);
-    this.#engine.commit();
-    return result;
+    this.#refuseRunning();
+    return this.#engine.inOneTransaction(() => refusePromise(change()));
   }
 
   /**
@@ -137,8 +136,16 @@ export class Store extends StoreState {
    */
   async transactAsync<R>(change: () => R): Promise<R> {
     while (this.#engine.mustSettle) await this.#engine.settled();
-    const result = this.#run(change);
-    await this.#engine.commitAsync();
+    const engine = this.#engine;
+    engine.begin(true);
+    let result: R;
+    try {
+      result = refusePromise(change());
+    } catch (error) {
+      if (engine.inTransaction && !engine.isLatched) engine.rollback();
+      throw error;
+    }
+    await engine.commitAsync();
     return result;
   }
 
@@ -249,19 +256,8 @@ export class Store extends StoreState {
     this.close();
   }
 
-  #run<R>(change: () => R): R {
-    const engine = this.#engine;
-    engine.begin(true);
-    try {
-      const result = change();
-      if (typeof (result as { then?: unknown } | undefined)?.then === 'function') {
-        throw new TypeError('Cannot commit: the transaction answered a promise; do what waits before it');
-      }
-      return result;
-    } catch (error) {
-      if (engine.inTransaction && !engine.isLatched) engine.rollback();
-      throw error;
-    }
+  #refuseRunning(): void {
+    if (this.#engine.inTransaction) throw new StateError('Cannot begin a transaction: one is running, end it first');
   }
 
   #tidy(): void {
@@ -283,4 +279,10 @@ function tell<A extends unknown[]>(listeners: ReadonlySet<(...args: A) => void>,
       });
     }
   }
+}
+
+/** @throws {TypeError} when a transaction answered a promise. */
+function refusePromise<R>(result: R): R {
+  if (typeof (result as { then?: unknown } | undefined | null)?.then !== 'function') return result;
+  throw new TypeError('Cannot commit: the transaction answered a promise; do what waits before it');
 }

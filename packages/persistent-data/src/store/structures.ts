@@ -1,8 +1,11 @@
+import { PersistentArray } from '../array/index.ts';
 import { CorruptionError } from '../base/index.ts';
 import { Btree, MAX_LEVELS, type Root } from '../btree/index.ts';
 import { MAX_VALUE_SIZE } from '../format/index.ts';
 import type { TransactionManager } from '../transaction-manager/index.ts';
 import type { Descriptor } from './catalogue.ts';
+import { RawArray } from './raw-array.ts';
+import { BITSET_VALUE_SIZE, RawBitset } from './raw-bitset.ts';
 import type { RawCollection } from './raw-collection.ts';
 import { opaqueType, RawTree } from './raw-tree.ts';
 
@@ -28,6 +31,8 @@ function checkShape({ kind, levels, valueSize }: Shape): void {
     });
   };
   if (levels < 1 || levels > MAX_LEVELS) wrong('levels', levels, `1 to ${MAX_LEVELS}`);
+  if (kind !== 'tree' && levels !== 1) wrong('levels', levels, '1');
+  if (kind === 'bitset' && valueSize !== BITSET_VALUE_SIZE) wrong('valueSize', valueSize, `${BITSET_VALUE_SIZE}`);
   if (valueSize < 1 || valueSize > MAX_VALUE_SIZE) wrong('valueSize', valueSize, `1 to ${MAX_VALUE_SIZE} bytes`);
 }
 
@@ -44,12 +49,29 @@ export function structuresOf(tm: TransactionManager): Structures {
     trees.set(key, tree);
     return tree;
   };
+  const arrays = new Map<number, PersistentArray<Uint8Array>>();
+  const arrayOf = (shape: Shape): PersistentArray<Uint8Array> => {
+    checkShape(shape);
+    const known = arrays.get(shape.valueSize);
+    if (known !== undefined) return known;
+    const array = new PersistentArray(tm, opaqueType(shape.valueSize));
+    arrays.set(shape.valueSize, array);
+    return array;
+  };
+  const kindOf = (shape: Shape) => (shape.kind === 'tree' ? treeOf(shape) : arrayOf(shape));
   return {
-    empty: (shape) => treeOf(shape).empty(),
-    delete: (descriptor) => treeOf(descriptor).delete(descriptor.root),
+    empty: (shape) => kindOf(shape).empty(),
+    delete: (descriptor) => kindOf(descriptor).delete(descriptor.root),
     load: (branchId, id, descriptor) => {
       checkShape(descriptor);
-      return new RawTree(tm, branchId, id, descriptor);
+      switch (descriptor.kind) {
+        case 'tree':
+          return new RawTree(tm, branchId, id, descriptor);
+        case 'array':
+          return new RawArray(tm, branchId, id, descriptor);
+        case 'bitset':
+          return new RawBitset(tm, branchId, id, descriptor);
+      }
     },
   };
 }

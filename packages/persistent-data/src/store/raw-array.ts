@@ -1,0 +1,48 @@
+import { PersistentArray } from '../array/index.ts';
+import { Slab } from '../base/index.ts';
+import type { TransactionManager } from '../transaction-manager/index.ts';
+import type { Descriptor } from './catalogue.ts';
+import { RawCollection } from './raw-collection.ts';
+import { opaqueType } from './raw-tree.ts';
+
+/** An array of one branch, without its codec. The value of an operation is in {@link scratch}. */
+export class RawArray extends RawCollection {
+  readonly tm: TransactionManager;
+  readonly array: PersistentArray<Uint8Array>;
+  /** Holds one value, filled up to whole words. */
+  readonly scratch: Slab;
+  readonly #value: Uint8Array;
+
+  constructor(tm: TransactionManager, branchId: number, id: number, descriptor: Descriptor) {
+    super(branchId, id, descriptor);
+    this.tm = tm;
+    this.array = new PersistentArray(tm, opaqueType(this.valueSize));
+    this.scratch = Slab.ofSize((this.valueSize + 3) & ~3);
+    this.#value = this.scratch.bytes.subarray(0, this.valueSize);
+  }
+
+  get slab(): Slab {
+    return this.tm.blockManager.slab;
+  }
+
+  /** Byte offset of an element in the slab, valid until the next call of the block manager; -1 beyond the end. */
+  find(index: number): number {
+    return index < this.length ? this.array.find(this.root, index) : -1;
+  }
+
+  /** Puts the scratch value at an index below the length. */
+  put(index: number): void {
+    this.root = this.array.set(this.root, index, this.#value);
+  }
+
+  /** Blocks that a change of length takes, at most. */
+  newBlocks(length: number): number {
+    return Math.ceil(Math.max(0, length - this.length) / this.array.perBlock) + 1;
+  }
+
+  /** New elements become copies of the scratch value. */
+  resize(length: number): void {
+    this.root = this.array.resize(this.root, this.length, length, this.#value);
+    this.length = length;
+  }
+}
