@@ -1,7 +1,7 @@
 /** Crash states of thin metadata: see docs/crash-model.md. */
 
 import { NoSpaceError } from 'persistent-data/base';
-import type { MemoryDevice } from 'persistent-data/io';
+import type { BlockDevice, MemoryDevice } from 'persistent-data/io';
 import {
   CrashDevice,
   type CrashDeviceOptions,
@@ -29,8 +29,7 @@ export interface ThinCrashCase {
   /** For negative controls. */
   readonly device?: Pick<CrashDeviceOptions, 'dropFlush'>;
   /** Wraps the disk, for negative controls. */
-  readonly wrap?: (device: CrashDevice) => CrashDevice;
-  readonly base?: MemoryDevice;
+  readonly wrap?: (device: CrashDevice) => BlockDevice;
 }
 
 /** What a script came to. */
@@ -60,7 +59,7 @@ export async function crashThin(each: ThinCrashCase): Promise<CrashOutcome> {
       return;
     }
   };
-  const image = each.base ?? emptyPool(each.nrMetadataBlocks, each.nrDataBlocks);
+  const image = emptyPool(each.nrMetadataBlocks, each.nrDataBlocks);
   const crash = new CrashDevice({ image, onCrashPoint: look, ...each.device });
   const device = each.wrap?.(crash) ?? crash;
   player = ThinPlayer.open(device, each.options);

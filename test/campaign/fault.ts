@@ -8,6 +8,7 @@ import {
   describePool,
   type Fault,
   FaultDevice,
+  type Random,
   randomThinScript,
   ThinPlayer,
   type ThinScript,
@@ -19,7 +20,7 @@ import { emptyPool, playerOptions, poolProblem } from './thin-pool.ts';
 const KINDS: readonly CallKind[] = ['read', 'write', 'flush', 'resize'];
 const SIZES = { metadata: 128, data: 500 };
 
-interface FaultCase {
+export interface FaultCase {
   readonly script: ThinScript;
   readonly options: Parameters<typeof ThinPlayer.open>[1];
 }
@@ -131,6 +132,42 @@ async function problemOf({ script, options }: FaultCase, fault: Fault): Promise<
   return problems.length === 0 ? undefined : `after going on: ${problems.slice(0, 3).join('; ')}`;
 }
 
+/**
+ * A bit of a block on the disk is wrong. What reads it has to say so; what does not is right. Nothing that depends on it is written.
+ *
+ * @returns What is wrong; `undefined` when nothing is.
+ */
+export async function bitRotProblem({ script, options }: FaultCase, random: Random): Promise<string | undefined> {
+  const middle = Math.floor(script.length / 2);
+  const inner = emptyPool(SIZES.metadata, SIZES.data);
+  const first = ThinPlayer.open(inner, options);
+  await first.playAll([...script.slice(0, middle), ['reopen']]);
+  const used = [...auditThin(inner).uses.keys()];
+  const fault: Fault = {
+    kind: 'bitRot',
+    block: random.pick(used),
+    bit: random.below(random.chance(0.5) ? 2048 : 32768),
+  };
+  const now = { ...options, nrDataBlocks: first.model.nrDataBlocks, nrMetadataBlocks: first.model.nrMetadataBlocks };
+  const device = new FaultDevice(inner, { faults: [fault] });
+  const said = `bit ${fault.bit} of block ${fault.block} is wrong`;
+  let allowed: readonly string[] = first.allowed;
+  try {
+    const player = ThinPlayer.open(device, now, first.model.copy());
+    try {
+      await player.playAll(script.slice(middle));
+    } finally {
+      await player.settle().catch(() => undefined);
+      allowed = player.allowed;
+    }
+  } catch (error) {
+    if (!(error instanceof PersistentDataError)) return `${said}: ${textOf(error)}`;
+  }
+  const problem = poolProblem(inner, allowed);
+  return problem === undefined ? undefined : `${said}: ${problem}`;
+}
+
+const NR_ROTTEN_BITS = 20;
 const CI_RUNS = 5;
 
 /** All faults at all calls of one script. The first scripts are short, so that they are quick in CI. */
@@ -150,6 +187,11 @@ export const FAULT: Campaign = {
     });
     const options = { ...playerOptions(SIZES.metadata, SIZES.data, random), cacheBlocks: random.pick([32, 32, 48]) };
     const each = { script, options };
+    for (let i = 0; i < NR_ROTTEN_BITS; i += 1) {
+      const problem = await bitRotProblem(each, random);
+      count(1);
+      if (problem !== undefined) throw new Failure(problem, { script });
+    }
     const calls = await countCalls(each);
     for (const kind of KINDS) {
       for (let at = 0; at < calls[kind]; at += 1) {

@@ -1,13 +1,13 @@
 /** All campaigns. */
 
 import type { Campaign } from './campaign.ts';
-import { CRASH } from './crash.ts';
+import { CRASH, CRASH_STORE } from './crash.ts';
 import { ENOSPC } from './enospc.ts';
 import { FAULT } from './fault.ts';
 import { FUZZ } from './fuzz.ts';
 import { MODEL } from './model.ts';
 
-export const CAMPAIGNS: readonly Campaign[] = [CRASH, MODEL, FAULT, ENOSPC, FUZZ];
+export const CAMPAIGNS: readonly Campaign[] = [CRASH, CRASH_STORE, MODEL, FAULT, ENOSPC, FUZZ];
 
 /** @throws {Error} when there is none of this name. */
 export function campaignNamed(name: string): Campaign {

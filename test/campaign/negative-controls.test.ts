@@ -1,0 +1,127 @@
+/** Each harness is shown to catch what it is there for: programs and disks that are wrong in one way, put together here and nowhere else. */
+
+import { KeptVersions } from 'persistent-data/disk-space-map';
+import { NODE_VALIDATOR } from 'persistent-data/format';
+import { MemoryDevice } from 'persistent-data/io';
+import { auditThin, Random, randomThinScript, ThinPlayer, type ThinScript } from 'persistent-data/testing';
+import { checkThin, type ThinMetadata } from 'persistent-data/thin';
+import { afterEach, expect, test, vi } from 'vitest';
+import { crashStore } from './crash-store.ts';
+import { crashThin, type ThinCrashCase } from './crash-thin.ts';
+import { bitRotProblem } from './fault.ts';
+import { randomStoreScript } from './store-script.ts';
+import { SuperblockFirst } from './superblock-first.ts';
+import { DATA_BLOCK_SECTORS } from './thin-pool.ts';
+
+const SIZES = { nrMetadataBlocks: 64, nrDataBlocks: 500 };
+const OPTIONS = { ...SIZES, dataBlockSizeSectors: DATA_BLOCK_SECTORS, cacheBlocks: 64 };
+
+const SCRIPT: ThinScript = [
+  ['create', 0],
+  ['writeRun', 0, 0, 20],
+  ['commit'],
+  ['snapshot', 1, 0],
+  ['write', 0, 3],
+  ['commit'],
+  ['delete', 1],
+  ['create', 2],
+  ['commit'],
+  ['create', 3],
+  ['discard', 0, 5, 9],
+  ['commit'],
+  ['create', 4],
+  ['commit'],
+];
+
+/** Runs the crash harness on a script with something wrong. */
+async function crash(wrong: Partial<ThinCrashCase>): Promise<string | undefined> {
+  const { problem } = await crashThin({ ...SIZES, script: SCRIPT, limit: 200, seed: 1, options: OPTIONS, ...wrong });
+  return problem;
+}
+
+afterEach(() => vi.restoreAllMocks());
+
+test('with nothing wrong no harness finds anything', async () => {
+  expect(await crash({})).toBeUndefined();
+});
+
+test.each([0, 1, 2, 3])('the crash harness catches that flush %i is dropped', async (dropped) => {
+  expect(await crash({ device: { dropFlush: (index) => index === dropped } })).toMatch(/crash point/);
+});
+
+test('the crash harness catches a superblock that is written first', async () => {
+  expect(await crash({ wrap: (device) => new SuperblockFirst(device) })).toMatch(/crash point/);
+});
+
+test('the crash harness catches that blocks of the last commit are allocated', async () => {
+  // Nothing but the current version counts for the search of a free block.
+  vi.spyOn(KeptVersions.prototype, 'with').mockReturnValue([]);
+  expect(await crash({})).toMatch(/crash point/);
+});
+
+test('the player catches that a data block of the last commit is allocated', async () => {
+  vi.spyOn(KeptVersions.prototype, 'with').mockReturnValue([]);
+  const script: ThinScript = [
+    ['create', 0],
+    ['write', 0, 1],
+    ['commit'],
+    ['reopen'],
+    ['discard', 0, 0, 9],
+    ['write', 0, 2],
+  ];
+  const device = new MemoryDevice({ nrBlocks: 64 });
+  const player = ThinPlayer.format(device, OPTIONS);
+  await expect(player.playAll(script)).rejects.toThrow('a commit or the pool still uses it');
+});
+
+test.each(['inc', 'dec'] as const)(
+  'audit and check catch that one %s of a reference count is skipped',
+  async (name) => {
+    const device = new MemoryDevice({ nrBlocks: 64 });
+    const skipOne = ({ core: { tm } }: ThinMetadata): void => {
+      vi.spyOn(tm, name).mockImplementationOnce(() => undefined);
+    };
+    const player = ThinPlayer.format(device, { ...OPTIONS, onOpen: skipOne });
+    await player.playAll([
+      ['create', 0],
+      ['writeRun', 0, 0, 20],
+      ['hold'],
+      ['snapshot', 1, 0],
+      ['release'],
+      ['create', 5],
+      ['commit'],
+    ]);
+    expect(auditThin(device).problems).not.toEqual([]);
+    expect([...checkThin(device)]).not.toEqual([]);
+  },
+);
+
+test('the fault harness catches that the checksum of nodes is not verified', async () => {
+  const search = async (): Promise<string | undefined> => {
+    const random = new Random(1);
+    for (let i = 0; i < 150; i += 1) {
+      const script = randomThinScript(random, { nrSteps: 30 });
+      const problem = await bitRotProblem(
+        { script, options: { ...OPTIONS, nrMetadataBlocks: 128, cacheBlocks: 32 } },
+        random,
+      );
+      if (problem !== undefined) return problem;
+    }
+    return undefined;
+  };
+  expect(await search()).toBeUndefined();
+  vi.spyOn(NODE_VALIDATOR, 'check').mockImplementation(() => undefined);
+  expect(await search()).toMatch(/^bit \d+ of block \d+ is wrong: /);
+});
+
+test('the crash harness of the Store catches that a flush is dropped', async () => {
+  const script = randomStoreScript(new Random(3), 12, 300);
+  const each = { script, options: { journalBlocks: 4, cacheBytes: 131072 }, limit: 30, seed: 1 };
+  expect((await crashStore(each)).problem).toBeUndefined();
+  let nrCaught = 0;
+  for (const dropped of [1, 2, 3, 4, 5]) {
+    const device = { dropFlush: (index: number) => index === dropped };
+    if ((await crashStore({ ...each, device })).problem !== undefined) nrCaught += 1;
+  }
+  expect(nrCaught).toBeGreaterThan(0);
+});
