@@ -155,6 +155,7 @@ export async function bitRotProblem({ script, options }: FaultCase, random: Rand
   try {
     const player = ThinPlayer.open(device, now, first.model.copy());
     try {
+      player.compare();
       await player.playAll(script.slice(middle));
     } finally {
       await player.settle().catch(() => undefined);
