@@ -24,8 +24,10 @@ export {
   type ZlibCodec,
 } from './pack.ts';
 export { planRepair, type RepairOptions, type RepairOverrides, type RepairPlan, repairedView } from './repair.ts';
+export { type DevicePreview, type PreviewRange, previewRepair } from './repair-preview.ts';
 export { type DataRegion, type ReverseMapOptions, type ReverseRun, reverseMap } from './reverse-map.ts';
 export { RootedDevice, type RootedSuperblock } from './rooted-device.ts';
+export { type SalvageVisitor, salvageMappings } from './salvage.ts';
 export type { TreeSummary } from './tree-summary.ts';
 export {
   type CensusOptions,
