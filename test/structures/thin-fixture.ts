@@ -23,16 +23,24 @@ export class ThinFixture {
     this.pool = ThinMetadata.format(this.device, { ...this.options, dataBlockSizeSectors: 128, nrDataBlocks });
   }
 
-  /** Maps `count` virtual blocks of device `id` to fresh data blocks. Answers these. */
+  /** Maps `count` virtual blocks of device `id` to fresh data blocks. Answers these. What fails early owns nothing afterwards. */
   provision(id: number, begin: number, count = 1): number[] {
-    const device = this.pool.openThin(id);
-    const blocks = Array.from({ length: count }, (_, i) => {
-      const block = this.pool.allocateDataBlock();
-      device.insert(begin + i, block);
-      return block;
-    });
-    device.close();
-    return blocks;
+    const { pool } = this;
+    const device = pool.openThin(id);
+    try {
+      return Array.from({ length: count }, (_, i) => {
+        const block = pool.allocateDataBlock();
+        try {
+          device.insert(begin + i, block);
+        } catch (error) {
+          if (pool.core.tm.broken === undefined) pool.decDataRange(block, block + 1);
+          throw error;
+        }
+        return block;
+      });
+    } finally {
+      device.close();
+    }
   }
 
   /** Virtual blocks of `begin..end` with their data blocks; `!` where shared. */
