@@ -201,7 +201,7 @@ describe('open', () => {
       pool.rollback();
       pool.close();
     }
-    expect(memory.toBytes()).toEqual(formatted().toBytes());
+    expect(Buffer.compare(memory.toBytes(), formatted().toBytes())).toBe(0);
   });
 });
 
