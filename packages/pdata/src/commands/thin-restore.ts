@@ -3,7 +3,7 @@
 import { createReadStream } from 'node:fs';
 import { stat } from 'node:fs/promises';
 import { FileDevice } from 'persistent-data/io';
-import { readThinXmlAsync, restoreThin } from 'persistent-data/thin';
+import { readThinXmlAsync, ThinRestore } from 'persistent-data/thin';
 import type { Arguments } from '../arguments.ts';
 import { EXIT } from '../command.ts';
 import { checkInputFile, checkOutputFile, refuseSameFile } from '../files.ts';
@@ -43,7 +43,7 @@ export async function run(args: Arguments): Promise<number> {
   const device = FileDevice.open(output);
   const progress = report.progress('MiB');
   try {
-    await readThinXmlAsync(chunksOf(input, progress), restoreThin(device), { overrides });
+    await readThinXmlAsync(chunksOf(input, progress), new ThinRestore(device), { overrides });
   } finally {
     progress.end();
     device.close();
