@@ -2,12 +2,14 @@
 
 import type { Campaign } from './campaign.ts';
 import { CRASH, CRASH_STORE } from './crash.ts';
+import { DIFFERENTIAL } from './differential.ts';
 import { ENOSPC } from './enospc.ts';
 import { FAULT } from './fault.ts';
 import { FUZZ } from './fuzz.ts';
 import { MODEL } from './model.ts';
+import { SIGKILL } from './sigkill.ts';
 
-export const CAMPAIGNS: readonly Campaign[] = [CRASH, CRASH_STORE, MODEL, FAULT, ENOSPC, FUZZ];
+export const CAMPAIGNS: readonly Campaign[] = [CRASH, CRASH_STORE, MODEL, FAULT, ENOSPC, FUZZ, DIFFERENTIAL, SIGKILL];
 
 /** @throws {Error} when there is none of this name. */
 export function campaignNamed(name: string): Campaign {

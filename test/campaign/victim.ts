@@ -1,0 +1,34 @@
+/** A process that is going to be killed: plays a script on a file, and says after each step what is committed. See `sigkill.ts`. */
+
+import { writeSync } from 'node:fs';
+import { FileDevice } from 'persistent-data/io';
+import { Random, ThinPlayer } from 'persistent-data/testing';
+import { STORE_OPTIONS, thinLoad } from './sigkill.ts';
+import { randomStoreScript, StorePlayer } from './store-script.ts';
+
+async function main(): Promise<void> {
+  const [kind, path = '', seed] = process.argv.slice(2);
+  const random = new Random(Number(seed));
+  const tell = (acknowledged: number) => writeSync(1, `${acknowledged}\n`);
+  const device = FileDevice.open(path, { create: true });
+  if (kind === 'store') {
+    const script = randomStoreScript(random, 4000, 300);
+    const player = new StorePlayer(device, STORE_OPTIONS);
+    player.open();
+    tell(0);
+    for (const step of script) {
+      await player.play(step);
+      tell(player.acknowledged);
+    }
+  } else {
+    const { script, options } = thinLoad(random);
+    const player = ThinPlayer.open(device, options);
+    tell(0);
+    for (const step of script) {
+      await player.play(step);
+      tell(player.acknowledged);
+    }
+  }
+}
+
+await main();
