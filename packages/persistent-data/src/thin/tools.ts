@@ -13,6 +13,7 @@ export {
   type RootPair,
 } from './find-roots.ts';
 export { type ImageDevice, rootOf, ThinImage, type ThinImageOptions } from './image.ts';
+export { ThinCsvWriter, ThinNdjsonWriter } from './line-writers.ts';
 export { type PoolShape, thinMetadataBytes } from './metadata-size.ts';
 export {
   type PackOptions,
