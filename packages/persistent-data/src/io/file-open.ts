@@ -113,7 +113,7 @@ function makeRegular(path: string, nrBlocks: number, lock: FileLock | undefined)
 }
 
 /** A new file's name is durable only when its directory is. Windows has no such call and needs none. */
-function flushFolderOf(path: string): void {
+export function flushFolderOf(path: string): void {
   const fs = builtinModule('node:fs');
   const { dirname } = builtinModule('node:path');
   if (process.platform === 'win32') return;

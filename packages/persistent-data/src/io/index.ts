@@ -14,5 +14,6 @@ export { FileLock } from './file-lock.ts';
 export type { FileDeviceOptions } from './file-open.ts';
 export { MemoryDevice } from './memory-device.ts';
 export { ReadOnlyDevice, type WrapperOptions } from './read-only-device.ts';
+export { realFile, removeFile, replaceFile } from './replace-file.ts';
 export { deviceError } from './system-error.ts';
 export { WindowDevice, type WindowOptions } from './window-device.ts';

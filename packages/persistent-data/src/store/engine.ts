@@ -1,6 +1,6 @@
 import { NoSpaceError, PersistentDataError, ReadOnlyError, StateError } from '../base/index.ts';
 import type { BlockManager } from '../block-manager/index.ts';
-import type { KeptVersions } from '../disk-space-map/index.ts';
+import type { KeptVersion, KeptVersions } from '../disk-space-map/index.ts';
 import { ENTRIES_PER_BITMAP, MAX_METADATA_BLOCKS } from '../format/index.ts';
 import type { BlockDevice } from '../io/index.ts';
 import { type PendingCheckpoint, writeCheckpoint, writeSuperblock } from './checkpoint.ts';
@@ -53,8 +53,8 @@ interface Waiter {
  * - The first failed write or flush latches: nothing more is written, every call fails with the reason.
  */
 export class Engine {
-  readonly device: BlockDevice;
-  readonly blockManager: BlockManager;
+  device: BlockDevice;
+  blockManager: BlockManager;
   core: StoreCore;
   journal: Journal;
   log: RedoLog;
@@ -69,7 +69,7 @@ export class Engine {
   /** Free blocks that are kept back, for the worst that one operation and a checkpoint can need. */
   reserve = 0;
   readonly events: EngineEvents;
-  readonly #parts: EngineParts;
+  #parts: EngineParts;
   #failure: unknown;
   #closed = false;
   /** Why the running transaction can't go on, if it can't. */
@@ -80,6 +80,9 @@ export class Engine {
   #waiters: Waiter[] = [];
   #flight: Promise<void> | undefined;
   #pending: PendingCheckpoint | undefined;
+  /** Holders of checkpoints, and blocks that may have become free since, and be theirs. */
+  #nrHolds = 0;
+  #heldBack = 0;
 
   constructor(
     parts: EngineParts,
@@ -108,6 +111,11 @@ export class Engine {
   /** Whether a failure has ended all use. */
   get isLatched(): boolean {
     return this.#failure !== undefined;
+  }
+
+  /** Whether something is on its way to the disk. */
+  get isFlying(): boolean {
+    return this.#pending !== undefined;
   }
 
   /** Whether there are changes that no commit has taken. */
@@ -313,6 +321,25 @@ export class Engine {
     return end;
   }
 
+  /**
+   * Holds the last checkpoint, so that none of its blocks is written until the answer is called. What becomes free meanwhile is not to be
+   * had, so the file may grow.
+   */
+  hold(): { readonly version: KeptVersion; readonly release: () => void } {
+    const version = this.core.spaceMap.keepCommitted();
+    this.#nrHolds++;
+    return {
+      version,
+      release: () => {
+        this.#parts.kept.release(version);
+        this.#nrHolds--;
+        if (this.#nrHolds > 0) return;
+        this.bonus += this.#heldBack;
+        this.#heldBack = 0;
+      },
+    };
+  }
+
   /** Waits until nothing is on its way to the disk. */
   async settled(): Promise<void> {
     while (this.#flight !== undefined) await this.#flight;
@@ -321,6 +348,20 @@ export class Engine {
   /** Whether operations of a group were too many for a record, so that they can't be replayed before a checkpoint has them. */
   get mustSettle(): boolean {
     return this.journal.overflowed && !this.inTransaction;
+  }
+
+  /** Goes on with what another engine has, which must not be used any more: its store has taken the place of this one's. */
+  takeOver(other: Engine): void {
+    this.#parts = other.#parts;
+    this.device = other.device;
+    this.blockManager = other.blockManager;
+    this.core = other.core;
+    this.journal = other.journal;
+    this.log = other.log;
+    this.superblock = other.superblock;
+    this.bonus = other.bonus;
+    this.reserve = other.reserve;
+    this.stamp++;
   }
 
   /** Ends all use. What is on its way is finished first, and an open transaction rolled back. */
@@ -420,6 +461,7 @@ export class Engine {
     this.log = new RedoLog(pending.journal);
     // What became free is still in use by the checkpoint before.
     this.bonus = Math.min(0, before - this.core.spaceMap.nrFree);
+    if (this.#nrHolds > 0) this.#heldBack = Math.max(this.#heldBack, -this.bonus);
     try {
       if (pending.oneFlush) writeSuperblock(this.device, pending);
     } catch (error) {
@@ -448,7 +490,7 @@ export class Engine {
   #endPending(pending: PendingCheckpoint): void {
     this.#parts.kept.release(pending.held);
     this.#pending = undefined;
-    this.bonus = 0;
+    this.bonus = -this.#heldBack;
     this.#setReserve();
   }
 

@@ -15,7 +15,7 @@ export { Snapshot } from './snapshot.ts';
 export { Store, type StoreOptions, type StoreStatistics } from './store.ts';
 export { StoreArray } from './store-array.ts';
 export { StoreBitset } from './store-bitset.ts';
-export { type CollectionChange, StoreDiff, type TreeChange } from './store-diff.ts';
+export { type CollectionChange, type ElementChange, StoreDiff, type TreeChange } from './store-diff.ts';
 export {
   type ArraySpec,
   type BitsetSpec,

@@ -115,6 +115,11 @@ export class Journal {
     return at >>> 2;
   }
 
+  /** What follows can't be logged: the transaction becomes a checkpoint. */
+  overflow(): void {
+    this.overflowed = true;
+  }
+
   /** Takes operations back to a former mark. */
   rewind(mark: number): void {
     assert(4 * mark >= this.#tail + HEADER_BYTES && 4 * mark <= this.#end, 'the mark is in the running transaction');

@@ -8,11 +8,18 @@ export const BITSET_VALUE_SIZE = 8;
 
 /** A bitset of one branch. One word of it may be held back in core, until {@link settle}. */
 export class RawBitset extends RawCollection {
-  readonly bits: Bitset;
+  bits: Bitset;
+  readonly #tm: TransactionManager;
 
   constructor(tm: TransactionManager, branchId: number, id: number, descriptor: Descriptor) {
     super(branchId, id, descriptor);
+    this.#tm = tm;
     this.bits = new Bitset(tm, this.root);
+  }
+
+  override adopt(root: number, like: { readonly count: number; readonly length: number }): void {
+    super.adopt(root, like);
+    this.bits = new Bitset(this.#tm, root);
   }
 
   override settle(): void {

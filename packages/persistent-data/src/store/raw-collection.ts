@@ -30,6 +30,13 @@ export abstract class RawCollection {
     this.length = descriptor.length;
   }
 
+  /** Becomes a structure that was made elsewhere. What it was is the caller's to give up. */
+  adopt(root: number, { count, length }: { readonly count: number; readonly length: number }): void {
+    this.root = root;
+    this.count = count;
+    this.length = length;
+  }
+
   /** Brings what is held back in core into the structure, before its root is stored. */
   settle(): void {}
 }

@@ -1,10 +1,16 @@
-import { StateError, type U64 } from '../base/index.ts';
+import { PersistentArray } from '../array/index.ts';
+import { Slab, StateError, type U64 } from '../base/index.ts';
 import { Btree, diffTrees, type Keys } from '../btree/index.ts';
+import { type ArrayVersion, diffArrays } from './array-diff.ts';
 import type { Codec } from './codec.ts';
 import { parseSchema } from './codec-parse.ts';
 import type { Engine } from './engine.ts';
+import { RawArray } from './raw-array.ts';
+import { BITSET_VALUE_SIZE, RawBitset } from './raw-bitset.ts';
 import type { RawCollection } from './raw-collection.ts';
-import { RawTree } from './raw-tree.ts';
+import { opaqueType, RawTree } from './raw-tree.ts';
+import type { StoreArray } from './store-array.ts';
+import type { StoreBitset } from './store-bitset.ts';
 import type { StoreState } from './store-state.ts';
 import type { StoreTree } from './store-tree.ts';
 
@@ -12,6 +18,13 @@ import type { StoreTree } from './store-tree.ts';
 export interface TreeChange<Key = unknown, V = unknown> {
   readonly kind: 'added' | 'removed' | 'changed';
   readonly key: Key;
+  readonly before: V | undefined;
+  readonly after: V | undefined;
+}
+
+/** One element that two states treat differently; `undefined` where it is beyond the end. */
+export interface ElementChange<V = unknown> {
+  readonly index: number;
   readonly before: V | undefined;
   readonly after: V | undefined;
 }
@@ -66,29 +79,87 @@ export class StoreDiff {
    */
   *tree<Key extends Keys, V>(which: StoreTree<Key, V> | string): Generator<TreeChange<Key, V>, undefined> {
     const name = typeof which === 'string' ? which : which.name;
-    const before = this.#treeOf(this.#before, name);
-    const after = this.#treeOf(this.#after, name);
-    const some = after ?? before;
-    if (some === undefined) throw new StateError(`Cannot compare "${name}": neither state has such a tree`);
-    if (before !== undefined && after !== undefined && before.schema !== after.schema) {
-      throw new StateError(`Cannot compare "${name}": it is "${before.schema}" and "${after.schema}"`);
-    }
-    const { levels, codec } = parseSchema(some.schema);
+    const { before, after, schema } = this.#pair(name, RawTree);
+    const { levels, codec } = parseSchema(schema);
     const tree = new Btree<V>(this.#engine.core.tm, { levels, valueType: codec as Codec<V> });
-    for (const { keys, left, right } of diffTrees(tree, before?.raw.root, after?.raw.root)) {
+    for (const { keys, left, right } of diffTrees(tree, before?.root, after?.root)) {
       const kind = left === undefined ? 'added' : right === undefined ? 'removed' : 'changed';
       const key = (levels === 1 ? keys[0] : keys) as U64 | readonly U64[] as Key;
       yield { kind, key, before: left, after: right };
     }
   }
 
-  #treeOf(state: StoreState, name: string): { readonly raw: RawTree; readonly schema: string } | undefined {
+  /**
+   * The elements of an array that differ, in order. A state that lacks the array counts as one with an empty array.
+   * @throws {StateError} as {@link tree}.
+   */
+  *array<V = unknown>(which: StoreArray<V> | string): Generator<ElementChange<V>, undefined> {
+    const name = typeof which === 'string' ? which : which.name;
+    const { before, after, schema } = this.#pair(name, RawArray);
+    const codec = parseSchema(schema).codec as Codec<V>;
+    const slab = Slab.ofSize((codec.size + 3) & ~3);
+    const decoded = (bytes: Uint8Array | undefined): V | undefined => {
+      if (bytes === undefined) return undefined;
+      slab.bytes.set(bytes);
+      return codec.read(slab, 0);
+    };
+    for (const { index, left, right } of diffArrays((after ?? before)!.array, before, after)) {
+      yield { index, before: decoded(left), after: decoded(right) };
+    }
+  }
+
+  /** The bits that differ, in order; `undefined` where a state has no such bit. @throws {StateError} as {@link tree}. */
+  *bitset(which: StoreBitset | string): Generator<ElementChange<boolean>, undefined> {
+    const name = typeof which === 'string' ? which : which.name;
+    const { before, after } = this.#pair(name, RawBitset);
+    const words = new PersistentArray(this.#engine.core.tm, opaqueType(BITSET_VALUE_SIZE));
+    for (const { index, left, right } of diffArrays(words, wordsOf(before), wordsOf(after))) {
+      for (let bit = 0; bit < 64; bit++) {
+        const old = bitOf(left, bit, 64 * index, before);
+        const now = bitOf(right, bit, 64 * index, after);
+        if (old !== now) yield { index: 64 * index + bit, before: old, after: now };
+      }
+    }
+  }
+
+  /** The collection of this name in both states, which is of the same kind and schema in both. */
+  #pair<Raw extends RawCollection>(name: string, kind: abstract new (...args: never[]) => Raw) {
+    const before = this.#find(this.#before, name, kind);
+    const after = this.#find(this.#after, name, kind);
+    const some = after ?? before;
+    if (some === undefined) throw new StateError(`Cannot compare "${name}": neither state has such a collection`);
+    if (before !== undefined && after !== undefined && before.schema !== after.schema) {
+      throw new StateError(`Cannot compare "${name}": it is "${before.schema}" and "${after.schema}"`);
+    }
+    return { before: before?.raw, after: after?.raw, schema: some.schema };
+  }
+
+  #find<Raw extends RawCollection>(
+    state: StoreState,
+    name: string,
+    kind: abstract new (...args: never[]) => Raw,
+  ): { readonly raw: Raw; readonly schema: string } | undefined {
     const { core } = this.#engine;
     const branch = state.branch(`compare "${name}"`);
     const named = core.namesOf(branch).get(name);
     const raw = named && core.collection(branch, named.id);
-    return raw instanceof RawTree ? { raw, schema: named!.schema } : undefined;
+    raw?.settle();
+    return raw instanceof kind ? { raw, schema: named!.schema } : undefined;
   }
+}
+
+function wordsOf(raw: RawBitset | undefined): ArrayVersion | undefined {
+  return raw && { root: raw.root, length: Math.ceil(raw.length / 64) };
+}
+
+function bitOf(
+  word: Uint8Array | undefined,
+  bit: number,
+  first: number,
+  raw: RawBitset | undefined,
+): boolean | undefined {
+  if (word === undefined || raw === undefined || first + bit >= raw.length) return undefined;
+  return (word[bit >>> 3]! & (1 << (bit & 7))) !== 0;
 }
 
 function rootOf(raw: RawCollection | undefined): number | undefined {

@@ -1,5 +1,6 @@
 import { joinKey, type U64 } from '../base/index.ts';
 import { forEachEntry, type Keys } from '../btree/index.ts';
+import { NestedBuilder, refuseFull } from './bulk.ts';
 import type { Codec } from './codec.ts';
 import type { Handle } from './handle.ts';
 import type { RawTree } from './raw-tree.ts';
@@ -114,6 +115,35 @@ export class StoreTree<Key extends Keys = U64, V = unknown> {
   setMany(entries: Iterable<readonly [Key, V]>): void {
     this.#handle.engine.inOneTransaction(() => {
       for (const [key, value] of entries) this.set(key, value);
+    });
+  }
+
+  /**
+   * Fills an empty tree with entries in rising order of their keys: three times as fast as setting them, and nodes come out full. It is committed with
+   * a checkpoint.
+   *
+   * @throws {StateError} when the tree is not empty. @throws {RangeError} when the keys do not rise. The transaction has to be rolled back then;
+   *   one of its own is.
+   */
+  load(entries: Iterable<readonly [Key, V]>): void {
+    const handle = this.#handle;
+    const { engine } = handle;
+    engine.inOneTransaction(() => {
+      const raw = handle.writable();
+      refuseFull(this.name, raw.count);
+      engine.journal.overflow();
+      handle.change(() => {
+        const builder = new NestedBuilder(raw.tm, raw.levels, raw.valueSize);
+        const { context } = raw;
+        for (const [key, value] of entries) {
+          engine.ensureSpace();
+          context.setKeys(key);
+          this.#codec.write(context.scratch, 0, value);
+          builder.add(context.keyHigh, context.keyLow, context.scratch, 0);
+        }
+        engine.core.structures.delete(raw);
+        raw.adopt(builder.finish(), { count: builder.count, length: 0 });
+      });
     });
   }
 

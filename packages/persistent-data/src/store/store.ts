@@ -1,7 +1,9 @@
-import { type Finding, StateError } from '../base/index.ts';
+import { type Finding, StateError, UnsupportedError } from '../base/index.ts';
 import { STORE_SNAPSHOT_HIDDEN } from '../format/index.ts';
-import { type BlockDevice, FileDevice } from '../io/index.ts';
+import { type BlockDevice, FileDevice, realFile, removeFile, replaceFile } from '../io/index.ts';
+import { type BackupOptions, copyCheckpoint } from './backup.ts';
 import { checkStore, type StoreCheckOptions } from './check.ts';
+import { copyStates } from './compact.ts';
 import { HEAD } from './core.ts';
 import type { Engine, EngineEvents } from './engine.ts';
 import { type OpenOptions, openEngine } from './open-store.ts';
@@ -25,6 +27,8 @@ export interface StoreStatistics {
   readonly cache: Engine['blockManager']['statistics'];
 }
 
+const SILENT: EngineEvents = { commit: () => undefined, grow: () => undefined, failure: () => undefined };
+
 type Listeners = { [Name in keyof EngineEvents]: Set<EngineEvents[Name]> };
 
 /**
@@ -43,17 +47,20 @@ type Listeners = { [Name in keyof EngineEvents]: Set<EngineEvents[Name]> };
  */
 export class Store extends StoreState {
   readonly #engine: Engine;
-  readonly #device: BlockDevice;
-  readonly #ownsDevice: boolean;
+  /** Of the file that was opened by its path: it holds the lock, also after {@link compact} has put another file in its place. */
+  readonly #file: FileDevice | undefined;
+  /** The file that took its place. */
+  #compacted: FileDevice | undefined;
+  readonly #options: StoreOptions;
   readonly #listeners: Listeners;
   readonly #views = new Set<StoreView>();
   #nrViews = 0;
 
-  private constructor(engine: Engine, device: BlockDevice, ownsDevice: boolean, listeners: Listeners) {
+  private constructor(engine: Engine, file: FileDevice | undefined, options: StoreOptions, listeners: Listeners) {
     super(engine);
     this.#engine = engine;
-    this.#device = device;
-    this.#ownsDevice = ownsDevice;
+    this.#file = file;
+    this.#options = options;
     this.#listeners = listeners;
   }
 
@@ -67,8 +74,7 @@ export class Store extends StoreState {
   static open(where: string | BlockDevice, options: StoreOptions = {}): Store {
     const { readOnly = false } = options;
     const create = options.create ?? !readOnly;
-    const ownsDevice = typeof where === 'string';
-    const device = ownsDevice ? FileDevice.open(where, readOnly ? { readOnly } : { create }) : where;
+    const file = typeof where === 'string' ? FileDevice.open(where, readOnly ? { readOnly } : { create }) : undefined;
     const listeners: Listeners = { commit: new Set(), grow: new Set(), failure: new Set() };
     const events: EngineEvents = {
       commit: (event) => tell(listeners.commit, event),
@@ -76,9 +82,9 @@ export class Store extends StoreState {
       failure: (error) => tell(listeners.failure, error),
     };
     try {
-      return new Store(openEngine(device, options, events), device, ownsDevice, listeners);
+      return new Store(openEngine(file ?? (where as BlockDevice), options, events), file, options, listeners);
     } catch (error) {
-      if (ownsDevice) device.close();
+      file?.close();
       throw error;
     }
   }
@@ -230,6 +236,70 @@ export class Store extends StoreState {
     yield* checkStore(engine.device, engine.superblock, options);
   }
 
+  /**
+   * Copies the store as it is now into a new file (or onto a device, whose content is lost), while it is used: others run whenever a piece has been
+   * written. Journal and free blocks are not copied. Nothing is overwritten here meanwhile that has to be copied, so the file may grow.
+   *
+   * @throws {StateError} in a transaction; when the file exists; when the store is closed meanwhile.
+   */
+  async backup(where: string | BlockDevice, options: BackupOptions = {}): Promise<void> {
+    const engine = this.#engine;
+    engine.refuseUnusable('back up');
+    if (engine.inTransaction) throw new StateError('Cannot back up: a transaction is running, end it first');
+    if (engine.hasChanges || engine.journal.hasRecords || engine.isFlying) engine.checkpoint();
+    const file = typeof where === 'string' ? FileDevice.open(where, { create: 'new' }) : undefined;
+    const { version: held, release } = engine.hold();
+    const { device, superblock } = engine;
+    const source = { device, superblock, held, refuseUnusable: () => engine.refuseUnusable('back up') };
+    try {
+      await copyCheckpoint(source, file ?? (where as BlockDevice), options);
+    } catch (error) {
+      file?.close();
+      if (typeof where === 'string') removeFile(where);
+      throw error;
+    } finally {
+      release();
+      file?.close();
+    }
+  }
+
+  /**
+   * Writes everything anew into another file, with full nodes and without gaps, and puts that in the place of this one: atomically, so that a crash
+   * leaves the one or the other. Handles and snapshots stay good. Takes as much room again on the host meanwhile.
+   *
+   * @returns Blocks of the file before and after.
+   * @throws {UnsupportedError} when the store was opened on a device and not by a path.
+   * @throws {StateError} in a transaction, or while views are open. @throws {NoSpaceError} when the host is full; nothing has changed then.
+   */
+  compact(): { readonly before: number; readonly after: number } {
+    const engine = this.#engine;
+    engine.refuseReadOnly('compact');
+    if (engine.inTransaction) throw new StateError('Cannot compact: a transaction is running, end it first');
+    if (this.#views.size > 0) throw new StateError('Cannot compact: a view is open, close it first');
+    if (this.#file === undefined) throw new UnsupportedError('Cannot compact: the store was not opened by a path');
+    engine.checkpoint();
+    const before = engine.device.nrBlocks;
+    const path = realFile(this.#file.path);
+    const scratch = `${path}.compact`;
+    removeFile(scratch);
+    const device = FileDevice.open(scratch, { create: 'new', exclusive: false });
+    try {
+      const target = openEngine(device, { ...this.#options, readOnly: false, create: true }, SILENT);
+      copyStates(engine, target);
+      target.checkpoint(false);
+      target.fold();
+      replaceFile({ from: scratch, to: path });
+      engine.takeOver(target);
+    } catch (error) {
+      device.close();
+      removeFile(scratch);
+      throw error;
+    }
+    this.#compacted?.close();
+    this.#compacted = device;
+    return { before, after: device.nrBlocks };
+  }
+
   /** Calls back after each commit that is durable, when the file grows, or when a failure latches the store. Answers how to end that. */
   on<Name extends keyof EngineEvents>(name: Name, listener: EngineEvents[Name]): () => void {
     const listeners = this.#listeners[name] as Set<EngineEvents[Name]>;
@@ -248,7 +318,8 @@ export class Store extends StoreState {
       if (!engine.isLatched && !engine.readOnly) this.#tidy();
       engine.close();
     } finally {
-      if (this.#ownsDevice) this.#device.close();
+      this.#compacted?.close();
+      this.#file?.close();
     }
   }
 
