@@ -117,7 +117,7 @@ function* rejoined(tokens: readonly Token[]): Generator<Token> {
     for (i += 2; i < tokens.length; i++) {
       const part = tokens[i]!;
       if (part.kind !== 'option' || part.index !== token.index) break;
-      value += part.name + (part.value ?? '');
+      value += part.rawName.slice(1) + (part.value ?? '');
     }
     i--;
     yield { ...token, value, inlineValue: true };
@@ -178,7 +178,11 @@ function refuseConflicts(command: CommandSpec, options: readonly OptionSpec[], g
 }
 
 function refuseMissing(command: CommandSpec, operands: readonly string[], given: Arguments['given']): void {
-  const options = command.options.filter(({ required, long }) => required && !given.has(long)).map(optionUsage);
+  const options = command.options
+    .filter(({ required, requiredUnless, long }) => {
+      return (required || (requiredUnless !== undefined && !given.has(requiredUnless))) && !given.has(long);
+    })
+    .map(optionUsage);
   const missing = [...options, ...command.operands.slice(operands.length).map(({ name }) => `<${name}>`)];
   if (missing.length === 0) return;
   const list = missing.map((name) => `  ${name}`).join('\n');

@@ -17,6 +17,8 @@ export interface OptionSpec {
   readonly choices?: readonly string[];
   readonly help: string;
   readonly required?: boolean;
+  /** Required, unless the option with this long name is given. */
+  readonly requiredUnless?: string;
   readonly multiple?: boolean;
   /** Long names of options that it cannot be used with. */
   readonly conflicts?: readonly string[];

@@ -1,6 +1,7 @@
 /** All commands: the one table that parsing, help, completion and man pages are made of. Loading it loads no command's code. */
 
 import { type CommandSpec, inputOperand, JSON_OUTPUT, type OptionSpec, QUIET } from '../command.ts';
+import { THIN_TOOLS } from './thin-tools-table.ts';
 
 const TRANSACTION_ID: OptionSpec = {
   long: 'transaction-id',
@@ -54,7 +55,19 @@ const THIN_DUMP: CommandSpec = {
   operands: [inputOperand('dump')],
   options: [
     QUIET,
-    { long: 'format', short: 'f', value: 'TYPE', choices: ['xml', 'human_readable'], help: 'Choose the output format' },
+    {
+      long: 'format',
+      short: 'f',
+      value: 'TYPE',
+      choices: ['xml', 'human_readable', 'ndjson', 'csv'],
+      help: 'Choose the output format',
+    },
+    { long: 'repair', short: 'r', help: 'Repair the metadata whilst dumping it', conflicts: ['metadata-snap'] },
+    {
+      long: 'choose',
+      value: 'ROOT[,ROOT]',
+      help: 'With --repair: take the mappings at this block, and the details at that one',
+    },
     {
       long: 'metadata-snap',
       short: 'm',
@@ -67,7 +80,7 @@ const THIN_DUMP: CommandSpec = {
     { long: 'dev-id', value: 'THIN_ID', kind: 'u64', multiple: true, help: 'Dump the specified device' },
     { long: 'skip-mappings', help: 'Do not dump the mappings' },
     TRANSACTION_ID,
-    dataBlockSize('Override the data block size if needed'),
+    dataBlockSize('Provide the data block size for repairing'),
     NR_DATA_BLOCKS,
   ],
   load: () => import('./thin-dump.ts'),
@@ -89,4 +102,4 @@ const THIN_RESTORE: CommandSpec = {
   load: () => import('./thin-restore.ts'),
 };
 
-export const COMMANDS: readonly CommandSpec[] = [THIN_CHECK, THIN_DUMP, THIN_RESTORE];
+export const COMMANDS: readonly CommandSpec[] = [THIN_CHECK, THIN_DUMP, THIN_RESTORE, ...THIN_TOOLS];

@@ -1,12 +1,41 @@
 /** `thin_dump`: metadata as XML, on standard output or into a file. */
 
 import { closeSync, openSync, writeSync } from 'node:fs';
-import { dumpThin, type ThinDumpOptions, ThinHumanWriter, ThinXmlWriter } from 'persistent-data/thin';
+import type { BlockDevice } from 'persistent-data/io';
+import {
+  dumpThin,
+  findRoots,
+  planRepair,
+  repairedView,
+  ThinCsvWriter,
+  type ThinDumpOptions,
+  ThinHumanWriter,
+  ThinNdjsonWriter,
+  ThinXmlWriter,
+} from 'persistent-data/thin';
 import type { Arguments } from '../arguments.ts';
 import { EXIT } from '../command.ts';
 import { openMetadataInput } from '../files.ts';
+import { repairOptions } from '../repair-options.ts';
 import { Report } from '../report.ts';
 import { writeStdout } from '../standard-output.ts';
+
+const WRITERS: Readonly<
+  Record<string, typeof ThinXmlWriter | typeof ThinHumanWriter | typeof ThinNdjsonWriter | typeof ThinCsvWriter>
+> = {
+  xml: ThinXmlWriter,
+  human_readable: ThinHumanWriter,
+  ndjson: ThinNdjsonWriter,
+  csv: ThinCsvWriter,
+};
+
+/** The pool as a repair would make it. */
+function repaired(device: BlockDevice, args: Arguments, report: Report): BlockDevice {
+  const found = findRoots(device);
+  const plan = planRepair(found, repairOptions(args));
+  if (plan.detailsRoot === undefined) report.warn(`found ${found.mapping.length} mapping trees without device details`);
+  return repairedView(device, plan);
+}
 
 function optionsFrom(args: Arguments): ThinDumpOptions {
   const transactionId = args.text('transaction-id');
@@ -30,9 +59,13 @@ export function run(args: Arguments): number {
   const progress = report.progress('blocks');
   try {
     const sink = fd === undefined ? writeStdout : (bytes: Uint8Array): void => writeAll(fd, bytes);
-    const Writer = args.text('format') === 'human_readable' ? ThinHumanWriter : ThinXmlWriter;
+    const Writer = WRITERS[args.text('format') ?? 'xml'] ?? ThinXmlWriter;
     const onProgress = (done: number, total: number): void => progress.update(done, total);
-    dumpThin(device, new Writer(sink), { ...optionsFrom(args), onProgress });
+    if (args.has('repair')) {
+      const { devIds, skipMappings = false } = optionsFrom(args);
+      const options = { skipMappings, ...(devIds === undefined ? {} : { devIds }), onProgress };
+      dumpThin(repaired(device, args, report), new Writer(sink), options);
+    } else dumpThin(device, new Writer(sink), { ...optionsFrom(args), onProgress });
   } finally {
     progress.end();
     if (fd !== undefined) closeSync(fd);

@@ -1,0 +1,205 @@
+/** Rows of the command table: the tools over thin pools besides checking, dumping and restoring. */
+
+import {
+  type CommandSpec,
+  EXIT,
+  inputOperand,
+  JSON_OUTPUT,
+  type OperandSpec,
+  type OptionSpec,
+  QUIET,
+} from '../command.ts';
+
+const INPUT: OperandSpec = { name: 'INPUT', help: 'Specify the input device' };
+const SNAPSHOT: OptionSpec = { long: 'metadata-snap', short: 'm', help: 'Use metadata snapshot' };
+
+const OVERRIDES: readonly OptionSpec[] = [
+  { long: 'transaction-id', value: 'NUM', kind: 'u64', help: 'Override the transaction id if needed' },
+  { long: 'data-block-size', value: 'SECTORS', kind: 'u32', help: 'Provide the data block size for repairing' },
+  { long: 'nr-data-blocks', value: 'NUM', kind: 'u64', help: 'Override the number of data blocks if needed' },
+];
+
+const CHOOSE: OptionSpec = {
+  long: 'choose',
+  value: 'ROOT[,ROOT]',
+  help: 'Take the mappings at this block, and the details at that one, in place of the best',
+};
+
+const THIN_LS: CommandSpec = {
+  name: 'thin_ls',
+  about: 'List thin volumes within a pool',
+  operands: [INPUT],
+  options: [
+    JSON_OUTPUT,
+    SNAPSHOT,
+    { long: 'no-headers', help: "Don't output headers" },
+    { long: 'format', short: 'o', value: 'FIELDS', help: 'Give a comma separated list of fields to be output' },
+    {
+      long: 'exclusive-of',
+      value: 'DEV_IDS',
+      multiple: true,
+      help: 'Print how much only these devices map: what deleting them all would free',
+    },
+    { long: 'sharing-matrix', help: 'Print how many blocks each two devices share' },
+  ],
+  load: () => import('./thin-ls.ts'),
+};
+
+const THIN_RMAP: CommandSpec = {
+  name: 'thin_rmap',
+  about: 'Output reverse map of a thin provisioned region of blocks',
+  operands: [INPUT],
+  options: [
+    JSON_OUTPUT,
+    SNAPSHOT,
+    {
+      long: 'region',
+      value: 'BLOCK_RANGE',
+      required: true,
+      multiple: true,
+      help: 'Specify range of blocks on the data device',
+    },
+    { long: 'all', help: 'Print every device that maps a block, also where devices share metadata' },
+  ],
+  load: () => import('./thin-rmap.ts'),
+};
+
+function side(which: 1 | 2): OptionSpec[] {
+  const ordinal = which === 1 ? 'first' : 'second';
+  const help = `The numeric identifier for the ${ordinal} thin volume to diff`;
+  const root = `The root block for the ${ordinal} thin volume to diff`;
+  const [thin, snap, rootName] = [`thin${which}`, `snap${which}`, `root${which}`];
+  return [
+    { long: thin, value: 'DEV_ID', kind: 'u64', help: `${help} [aliases: ${snap}]`, conflicts: [snap, rootName] },
+    { long: snap, value: 'DEV_ID', kind: 'u64', help, hidden: true, conflicts: [rootName] },
+    { long: rootName, value: 'BLOCKNR', kind: 'u64', help: root },
+  ];
+}
+
+const THIN_DELTA: CommandSpec = {
+  name: 'thin_delta',
+  about: 'Print the differences in the mappings between two thin devices',
+  operands: [INPUT],
+  options: [
+    JSON_OUTPUT,
+    SNAPSHOT,
+    ...side(1),
+    ...side(2),
+    { long: 'verbose', help: 'Provide extra information on the mappings' },
+    { long: 'exact', help: 'End ranges where data blocks are not adjacent' },
+  ],
+  load: () => import('./thin-delta.ts'),
+};
+
+const THIN_METADATA_SIZE: CommandSpec = {
+  name: 'thin_metadata_size',
+  about: 'Estimate the size of the metadata device needed for a given configuration.',
+  operands: [],
+  options: [
+    JSON_OUTPUT,
+    { long: 'block-size', short: 'b', value: 'SIZE[bskmg]', required: true, help: 'Specify the data block size' },
+    { long: 'pool-size', short: 's', value: 'SIZE[bskmgtp]', required: true, help: 'Specify the size of pool device' },
+    {
+      long: 'max-thins',
+      short: 'm',
+      value: 'NUM',
+      kind: 'u64',
+      required: true,
+      help: 'Maximum number of thin devices and snapshots',
+    },
+    {
+      long: 'unit',
+      short: 'u',
+      value: 'UNIT',
+      help: 'Specify the output unit in {bskKmMgG} [default: sector]',
+    },
+    {
+      long: 'numeric-only',
+      short: 'n',
+      value: 'OPT',
+      optionalValue: true,
+      choices: ['short', 'long'],
+      help: 'Output numeric value only',
+    },
+  ],
+  load: () => import('./thin-metadata-size.ts'),
+};
+
+const THIN_METADATA_PACK: CommandSpec = {
+  name: 'thin_metadata_pack',
+  about: 'Produces a compressed file of thin metadata.  Only packs metadata blocks that are actually used.',
+  operands: [],
+  options: [
+    JSON_OUTPUT,
+    { long: 'input', short: 'i', value: 'DEV', required: true, help: 'Specify thinp metadata binary device/file' },
+    { long: 'output', short: 'o', value: 'FILE', required: true, help: 'Specify packed output file' },
+    { long: 'force', short: 'f', help: 'Force overwrite the output file' },
+    { long: 'redact', help: 'Leave out what identifies the owner: the uuid, and stray bytes of memory' },
+  ],
+  load: () => import('./thin-metadata-pack.ts'),
+};
+
+const THIN_METADATA_UNPACK: CommandSpec = {
+  name: 'thin_metadata_unpack',
+  about: 'Unpack a compressed file of thin metadata.',
+  operands: [],
+  options: [
+    JSON_OUTPUT,
+    { long: 'input', short: 'i', value: 'FILE', required: true, help: 'Specify packed input file' },
+    { long: 'output', short: 'o', value: 'DEV', required: true, help: 'Specify thinp metadata binary device/file' },
+    { long: 'force', short: 'f', help: 'Force overwrite the output file' },
+  ],
+  load: () => import('./thin-metadata-unpack.ts'),
+};
+
+const THIN_REPAIR: CommandSpec = {
+  name: 'thin_repair',
+  about: 'Repair thin-provisioning metadata, and write it to different device or file',
+  operands: [],
+  options: [
+    QUIET,
+    JSON_OUTPUT,
+    { long: 'input', short: 'i', value: 'FILE', required: true, help: 'Specify the input device' },
+    { long: 'output', short: 'o', value: 'FILE', requiredUnless: 'preview', help: 'Specify the output device' },
+    ...OVERRIDES,
+    { long: 'preview', help: 'Write nothing; print what each candidate would keep and lose', conflicts: ['output'] },
+    CHOOSE,
+    { long: 'verbose', short: 'v', multiple: true, help: 'Has no effect', hidden: true },
+  ],
+  load: () => import('./thin-repair.ts'),
+};
+
+const THIN_ROOTS: CommandSpec = {
+  name: 'thin_roots',
+  about: 'List the generations of a pool that are still on its metadata device',
+  operands: [inputOperand('search')],
+  options: [
+    JSON_OUTPUT,
+    CHOOSE,
+    { long: 'list', help: 'Print the devices of the chosen generation', conflicts: ['dump', 'diff'] },
+    { long: 'dump', help: 'Print the chosen generation as XML', conflicts: ['diff'] },
+    {
+      long: 'diff',
+      value: 'DEV_ID',
+      kind: 'u64',
+      help: 'Print how a device of the chosen generation differs from what it is now',
+    },
+    ...OVERRIDES,
+  ],
+  load: () => import('./thin-roots.ts'),
+};
+
+/** In the order of the handbook. */
+export const THIN_TOOLS: readonly CommandSpec[] = [
+  THIN_REPAIR,
+  THIN_ROOTS,
+  THIN_LS,
+  THIN_RMAP,
+  THIN_DELTA,
+  THIN_METADATA_SIZE,
+  THIN_METADATA_PACK,
+  THIN_METADATA_UNPACK,
+];
+
+/** Exit codes of commands that check before they do anything. */
+export const PRECHECK_EXIT = { [EXIT.precheck]: 'the preliminary check failed; nothing was done' } as const;
