@@ -5,6 +5,9 @@ import { checkGeometry, incChildren, refuseUnlike, shadowNode } from './spine.ts
 import type { TreeContext } from './tree-context.ts';
 import type { ValueType } from './value-type.ts';
 
+/** Bytes. No tree of the kernel has larger values; where they are larger, shapes are ours to choose. */
+const LARGEST_KERNEL_VALUE = 24;
+
 /**
  * Makes the children of the current (internal) node ready for the removal of a key below one of them. Cases:
  *
@@ -24,9 +27,11 @@ export function rebalanceChildren<V>(
   low: number,
 ): boolean {
   const { node } = tree;
-  if (node.nrEntries === 1) {
+  while (node.nrEntries === 1) {
     collapse(tree, type);
-    return true;
+    // The kernel leaves the children that the node has now for the next time, so that one may come out an entry short of a third. With its
+    // sizes of values that does no harm; where a third is one entry, a leaf would be empty.
+    if (node.isLeaf || type.size <= LARGEST_KERNEL_VALUE) return true;
   }
   const index = node.lowerBound(high, low);
   if (index < 0) return false;
@@ -93,11 +98,24 @@ function rebalanceThree<V>(tree: TreeContext<V>, type: ValueType<unknown>, leftI
   refuseUnlike(tm, left, center);
   refuseUnlike(tm, left, right);
   const total = left.nrEntries + center.nrEntries + right.nrEntries;
-  if (total < 4 * Math.floor(left.maxEntries / 3) + 1) deleteCenter(tree, leftIndex);
+  if (left.maxEntries === 3 && total === 3) mergeCenter(tree, leftIndex);
+  else if (total < 4 * Math.floor(left.maxEntries / 3) + 1) deleteCenter(tree, leftIndex);
   else redistributeThree(tree, leftIndex, total);
   tm.unlock(left.base);
   tm.unlock(center.base);
   tm.unlock(right.base);
+}
+
+/**
+ * Three children with one entry each: only the left and the centre one are merged. All in one would take two entries from the parent, which
+ * was made ready to lose one.
+ */
+function mergeCenter<V>(tree: TreeContext<V>, leftIndex: number): void {
+  const { tm, node, left, center } = tree;
+  left.copyEntries(1, center, 0, 1);
+  left.nrEntries = 2;
+  node.deleteAt(leftIndex + 1);
+  tm.dec(tm.blockManager.blockAt(center.base));
 }
 
 /** The centre's entries fill the left node up, the rest goes to the right one; then those two are evened out or merged. */

@@ -5,8 +5,15 @@ import { refuseUnlike, shadowNode } from './spine.ts';
 import type { TreeContext } from './tree-context.ts';
 import type { ValueType } from './value-type.ts';
 
-/** A sibling takes entries only if it has this much room: moving fewer would soon have to be done again. */
+/**
+ * A sibling takes entries only if it has this much room: moving fewer would soon have to be done again. In nodes of less than 24 entries, which
+ * the kernel never has, a third of it: a sibling that is left alone is then full enough to be split with.
+ */
 const SPACE_THRESHOLD = 8;
+
+function roomWanted(maxEntries: number): number {
+  return maxEntries < 3 * SPACE_THRESHOLD ? Math.max(maxEntries / 3, 2) : SPACE_THRESHOLD;
+}
 
 /** Allocates a node of the kind of `like` and fills it with `count` of its entries. The new node stays locked. */
 function newSibling<V>(tree: TreeContext<V>, view: NodeView, like: NodeView, from: number, count: number): number {
@@ -57,14 +64,15 @@ export function makeRoom<V>(
   high: number,
   low: number,
 ): void {
-  const { spine, center: parent } = tree;
+  const { spine, center: parent, node } = tree;
   parent.base = spine.parent;
   const parentNr = parent.nrEntries;
+  const { maxEntries } = node;
   let siblingShared = false;
   for (const siblingIndex of [index - 1, index + 1]) {
     if (siblingIndex < 0 || siblingIndex >= parentNr) continue;
     const room = roomInSibling(tree, parent.childAt(siblingIndex));
-    if (room >= SPACE_THRESHOLD) {
+    if (room >= roomWanted(maxEntries)) {
       evenOut(tree, type, siblingIndex, siblingIndex < index, high, low);
       return;
     }
