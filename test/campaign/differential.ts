@@ -59,7 +59,8 @@ async function soundPool(random: Random): Promise<MemoryDevice> {
 /** What version 0.9.0 does not look at: data space maps, and whether mappings and details agree (TOOLS, differences). */
 function isBeyondOldCheck(finding: Finding): boolean {
   if (finding.code === 'thin.mapped-blocks' || finding.code === 'thin.ids') return true;
-  return /data space map|data block|metadata snapshot/i.test(finding.message) || finding.code.startsWith('space-map');
+  if (finding.code === 'thin.data-block') return true;
+  return /data space map|metadata snapshot/i.test(finding.message) || finding.code.startsWith('space-map');
 }
 
 class Comparison {

@@ -6,10 +6,21 @@ import { DIFFERENTIAL } from './differential.ts';
 import { ENOSPC } from './enospc.ts';
 import { FAULT } from './fault.ts';
 import { FUZZ } from './fuzz.ts';
+import { KERNEL } from './kernel.ts';
 import { MODEL } from './model.ts';
 import { SIGKILL } from './sigkill.ts';
 
-export const CAMPAIGNS: readonly Campaign[] = [CRASH, CRASH_STORE, MODEL, FAULT, ENOSPC, FUZZ, DIFFERENTIAL, SIGKILL];
+export const CAMPAIGNS: readonly Campaign[] = [
+  CRASH,
+  CRASH_STORE,
+  MODEL,
+  FAULT,
+  ENOSPC,
+  FUZZ,
+  DIFFERENTIAL,
+  SIGKILL,
+  KERNEL,
+];
 
 /** @throws {Error} when there is none of this name. */
 export function campaignNamed(name: string): Campaign {
