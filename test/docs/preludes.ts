@@ -18,15 +18,29 @@ const after = tree.insert(root, 124, 457);
 
 const POOL = `
 import { MemoryDevice } from 'persistent-data/io';
-import { ThinMetadata } from 'persistent-data/thin';
 const device = new MemoryDevice({ nrBlocks: 1024 });
 const metadata = ThinMetadata.format(device, { dataBlockSizeSectors: 128, nrDataBlocks: 64 });
 metadata.createThin(1);
 metadata.commit();
+const xml = dumpThinXml(device);
+`;
+
+const STORE = `
+import { MemoryDevice } from 'persistent-data/io';
+const store = Store.open(new MemoryDevice({ nrBlocks: 1024 }));
+store.transact(() => store.tree('stock', { value: u32 }).set(1, 2));
+const before = store.snapshot('before');
+store.transact(() => store.tree('stock', { value: u32 }).set(1, 3));
 `;
 
 /** By layer. */
-const CONTEXTS: Readonly<Record<string, string>> = { btree: TREE, array: TREE, bitset: TREE, thin: POOL };
+const CONTEXTS: Readonly<Record<string, string>> = {
+  btree: TREE,
+  array: TREE,
+  bitset: TREE,
+  store: STORE,
+  thin: POOL,
+};
 
 const MEMORY_DEVICE = `
 import { MemoryDevice } from 'persistent-data/io';
@@ -35,6 +49,10 @@ const test = (name: string, body: () => unknown): void => void body();
 
 /** By file, where the layer's context is not what is wanted. */
 const FILES: Readonly<Record<string, string>> = {
+  'array/array-cursor.ts': `${TREE}
+const array = new PersistentArray(tm, PLAIN_U64);
+const elements = array.create(1000, (i) => i);
+`,
   'testing/block-device-suite.ts': MEMORY_DEVICE,
   'testing/crash-device.ts': `
 const seed = 1;
