@@ -28,7 +28,10 @@ export { planRepair, type RepairOptions, type RepairOverrides, type RepairPlan, 
 export { type DevicePreview, type PreviewRange, previewRepair } from './repair-preview.ts';
 export { type DataRegion, type ReverseMapOptions, type ReverseRun, reverseMap } from './reverse-map.ts';
 export { RootedDevice, type RootedSuperblock } from './rooted-device.ts';
+export { type RunLengths, runLengths } from './run-lengths.ts';
 export { type SalvageVisitor, salvageMappings } from './salvage.ts';
+export { type BlockMove, planShrink, ShrinkSurvey, ShrinkVisitor } from './shrink.ts';
+export { type CountHistogram, countHistogram, freeDataRuns, type SpaceName } from './space-bitmaps.ts';
 export type { TreeSummary } from './tree-summary.ts';
 export {
   type CensusOptions,
