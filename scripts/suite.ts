@@ -1,5 +1,5 @@
 /**
- * Runs one folder of random tests: `tsx scripts/suite.ts FOLDER [--seed N] [--path P] [--runs N] [VITEST OPTION…]`.
+ * Runs one folder of random tests: `tsx scripts/suite.ts FOLDER [--seed N] [--path P] [--runs N] [--commands N] [VITEST OPTION…]`.
  *
  * Vitest refuses options that it does not know, so they go to `test/replay.ts` through the environment.
  */
@@ -7,12 +7,13 @@
 import { spawnSync } from 'node:child_process';
 
 const [suite, ...rest] = process.argv.slice(2);
-if (suite === undefined) throw new Error('usage: tsx scripts/suite.ts FOLDER [--seed N] [--path P] [--runs N]');
+if (suite === undefined)
+  throw new Error('usage: tsx scripts/suite.ts FOLDER [--seed N] [--path P] [--runs N] [--commands N]');
 
 const env: NodeJS.ProcessEnv = { ...process.env };
 const passed: string[] = [];
 for (let i = 0; i < rest.length; i += 1) {
-  const [, name, value] = /^--(seed|path|runs)(?:=(.*))?$/.exec(rest[i]!) ?? [];
+  const [, name, value] = /^--(seed|path|runs|commands)(?:=(.*))?$/.exec(rest[i]!) ?? [];
   if (name === undefined) {
     passed.push(rest[i]!);
   } else {

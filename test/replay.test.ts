@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { afterEach, expect, test, vi } from 'vitest';
-import { replay } from './replay.ts';
+import { nrCommands, replay, timeLimit } from './replay.ts';
 
 afterEach(() => {
   vi.unstubAllEnvs();
@@ -22,4 +22,11 @@ test('the number of runs comes from the command line', () => {
   });
   fc.assert(count, replay('property', 50));
   expect(nrRuns).toBe(7);
+});
+
+test('the number of commands comes from the command line, and goes into the replay line', () => {
+  expect([nrCommands(200), timeLimit(5000)]).toEqual([200, 5000]);
+  vi.stubEnv('PDATA_COMMANDS', '1000');
+  expect([nrCommands(200), timeLimit(5000)]).toEqual([1000, 0]);
+  expect(() => fc.assert(even, replay('model'))).toThrow(/--commands 1000$/);
 });

@@ -26,9 +26,21 @@ export function replay<T>(suite: string, nrRuns = 100): Parameters<T> {
   };
 }
 
+/** How many commands a model test runs on each seed: the command line's `--commands`, else `byDefault`. */
+export function nrCommands(byDefault: number): number {
+  const { PDATA_COMMANDS: commands } = process.env;
+  return commands ? Number(commands) : byDefault;
+}
+
+/** Time limit of a random test in milliseconds; none for a run that the command line has made longer. */
+export function timeLimit(byDefault: number): number {
+  return process.env.PDATA_RUNS || process.env.PDATA_COMMANDS ? 0 : byDefault;
+}
+
 function report<T>(suite: string, details: RunDetails<T>): void {
   if (!details.failed) return;
   const path = details.counterexamplePath ? ` --path ${details.counterexamplePath}` : '';
-  const line = `npm run test:${suite} -- --seed ${details.seed}${path}`;
+  const { PDATA_COMMANDS: commands } = process.env;
+  const line = `npm run test:${suite} -- --seed ${details.seed}${path}${commands ? ` --commands ${commands}` : ''}`;
   throw new Error(`${defaultReportMessage(details)}\n\nReplay: ${line}`, { cause: details.errorInstance });
 }
