@@ -130,4 +130,15 @@ for (let i = 0; i < 1000; i++) {
 time('diff with 1000 differences, all of it', 1, () => {
   for (const { right } of diffTrees(tree, root, changed)) sum += right ?? 0;
 });
+blockManager.flush();
+time('  with nothing in the cache', 1, () => {
+  blockManager.reset();
+  for (const { right } of diffTrees(tree, root, changed)) sum += right ?? 0;
+});
+time('forEachEntry with nothing in the cache', n, () => {
+  blockManager.reset();
+  forEachEntry(tree, root, (slab, _high, _low, at) => {
+    sum += slab.words[at >>> 2]!;
+  });
+});
 if (sum === 0) process.stdout.write('nothing was read\n');
