@@ -18,7 +18,7 @@ export function copyStates(source: Engine, target: Engine): void {
   const from = source.core;
   const to = target.core;
   const { uuid, createdMs } = source.superblock;
-  target.superblock = { ...target.superblock, uuid, createdMs };
+  target.disk.superblock = { ...target.superblock, uuid, createdMs };
   // What follows is not logged: only a checkpoint can make it durable.
   target.journal.overflow();
   const records = [...from.listSnapshots()].filter(({ flags }) => (flags & STORE_SNAPSHOT_HIDDEN) === 0);

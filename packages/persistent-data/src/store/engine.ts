@@ -1,32 +1,21 @@
 import { NoSpaceError, PersistentDataError, ReadOnlyError, StateError } from '../base/index.ts';
-import type { BlockManager } from '../block-manager/index.ts';
-import type { KeptVersion, KeptVersions } from '../disk-space-map/index.ts';
-import { ENTRIES_PER_BITMAP, MAX_METADATA_BLOCKS } from '../format/index.ts';
-import type { BlockDevice } from '../io/index.ts';
-import { type PendingCheckpoint, writeCheckpoint, writeSuperblock } from './checkpoint.ts';
 import { StoreCore } from './core.ts';
+import { type DiskParts, StoreDisk } from './disk.ts';
+import { GroupCommit } from './group-commit.ts';
 import type { Journal } from './journal.ts';
 import type { RawCollection } from './raw-collection.ts';
-import type { RecordingDevice } from './recording-device.ts';
 import { RedoLog } from './redo-log.ts';
 import { replayOperations } from './replay.ts';
+import { Space } from './space.ts';
 import type { StoreSuperblock } from './superblock.ts';
 
-/** Growth of the file: an eighth, at least and at most so many blocks. */
-const MIN_GROWTH = 64;
-const MAX_GROWTH = 16384;
-/** Work between two checkpoints, in bytes of journal, from which on a rollback is followed by one: so that the next rollback is cheap. */
+/** Bytes of journal since the last checkpoint from which on a rollback is followed by one, so that the next rollback is cheap. */
 const COSTLY_REPLAY_BYTES = 65536;
 
 /** What an engine works on. */
-export interface EngineParts {
-  readonly device: BlockDevice;
-  readonly recording: RecordingDevice;
-  readonly blockManager: BlockManager;
-  readonly kept: KeptVersions;
+export interface EngineParts extends DiskParts {
   /** Why nothing may be changed, if so: `it was opened read-only`. */
   readonly readOnlyReason: string | undefined;
-  readonly journalBlocks: number | undefined;
 }
 
 /** What an engine tells of itself. */
@@ -39,69 +28,56 @@ export interface EngineEvents {
   failure(error: unknown): void;
 }
 
-interface Waiter {
-  readonly resolve: () => void;
-  readonly reject: (error: unknown) => void;
-}
-
 /**
- * Transactions, durability and space of one store; knows nothing of codecs and handles.
+ * The transactions of one store; knows nothing of codecs and handles.
  *
  * - Changes are done in core and logged behind the journal's tail. A *small commit* seals them as a record: one write, one flush. Dirty blocks
  *   stay dirty. A *checkpoint* writes them, and a superblock; it is what a commit becomes when the log has no room for it.
  * - A rollback forgets dirty blocks, opens the last checkpoint again and replays what was committed since.
- * - The first failed write or flush latches: nothing more is written, every call fails with the reason.
+ * - The first failed write or flush latches: nothing more is written, every call fails with the reason. A full host does not: what could not be
+ *   committed is rolled back.
  */
 export class Engine {
-  device: BlockDevice;
-  blockManager: BlockManager;
+  events: EngineEvents;
+  disk: StoreDisk;
   core: StoreCore;
-  journal: Journal;
+  space: Space;
   log: RedoLog;
-  /** Of the last checkpoint, which may still be on its way to the disk. */
-  superblock: StoreSuperblock;
   /** Changes whenever handles have to look up anew what they stand for, or are not usable any more. */
   stamp = 0;
   /** A transaction was begun and not ended. */
   inTransaction = false;
-  /** Free blocks that the space map does not count yet, less those it counts that can't be had yet. */
-  bonus = 0;
-  /** Free blocks that are kept back, for the worst that one operation and a checkpoint can need. */
-  reserve = 0;
-  readonly events: EngineEvents;
-  #parts: EngineParts;
-  #failure: unknown;
+  readonly #readOnlyReason: string | undefined;
+  readonly #group: GroupCommit;
   #closed = false;
+  #toldFailure = false;
   /** Why the running transaction can't go on, if it can't. */
   #broken: unknown;
   /** Where the running transaction's operations begin. */
   #mark = 0;
-  /** Callers whose operations are in the journal's memory and in no record yet. */
-  #waiters: Waiter[] = [];
-  #flight: Promise<void> | undefined;
-  #pending: PendingCheckpoint | undefined;
-  /** Holders of checkpoints, and blocks that may have become free since, and be theirs. */
-  #nrHolds = 0;
-  #heldBack = 0;
 
   constructor(
     parts: EngineParts,
     state: { readonly core: StoreCore; readonly superblock: StoreSuperblock; readonly journal: Journal },
     events: EngineEvents,
   ) {
-    this.#parts = parts;
-    this.device = parts.device;
-    this.blockManager = parts.blockManager;
     this.events = events;
+    this.#readOnlyReason = parts.readOnlyReason;
     this.core = state.core;
-    this.superblock = state.superblock;
-    this.journal = state.journal;
+    this.disk = new StoreDisk(parts, state.superblock, state.journal);
     this.log = new RedoLog(state.journal);
-    this.#setReserve();
+    this.space = new Space(this.disk, state.core, (event) => this.events.grow(event));
+    const engine = this;
+    this.#group = new GroupCommit({
+      get isLatched() {
+        return engine.isLatched;
+      },
+      writeGroup: () => this.#writeGroup(),
+    });
   }
 
   get readOnly(): boolean {
-    return this.#parts.readOnlyReason !== undefined;
+    return this.#readOnlyReason !== undefined;
   }
 
   get closed(): boolean {
@@ -110,27 +86,29 @@ export class Engine {
 
   /** Whether a failure has ended all use. */
   get isLatched(): boolean {
-    return this.#failure !== undefined;
+    return this.disk.failure !== undefined;
   }
 
-  /** Whether something is on its way to the disk. */
-  get isFlying(): boolean {
-    return this.#pending !== undefined;
+  get journal(): Journal {
+    return this.disk.journal;
   }
 
-  /** Whether there are changes that no commit has taken. */
-  get hasChanges(): boolean {
-    return this.journal.isOpen;
+  get superblock(): StoreSuperblock {
+    return this.disk.superblock;
   }
 
-  // ------------------------------------------------------------------ state
+  /** Whether the last checkpoint, durable, is all there is. */
+  get isFolded(): boolean {
+    return !this.journal.isOpen && !this.journal.hasRecords && !this.disk.isPending;
+  }
 
   /** @throws {StateError | ReadOnlyError} when the store can't be used: closed, latched, or its transaction is broken. */
   refuseUnusable(action: string): void {
     if (this.#closed) throw new StateError(`Cannot ${action}: the store is closed`);
-    if (this.#failure !== undefined) {
-      const text = `Cannot ${action}: an earlier write or flush failed, the store has to be reopened: ${reasonOf(this.#failure)}`;
-      throw new ReadOnlyError(text, { cause: this.#failure });
+    if (this.isLatched) {
+      const reason = reasonOf(this.disk.failure);
+      const text = `Cannot ${action}: an earlier write or flush failed, the store has to be reopened: ${reason}`;
+      throw new ReadOnlyError(text, { cause: this.disk.failure });
     }
     if (this.#broken !== undefined) {
       const text = `Cannot ${action}: the transaction failed and has to be rolled back: ${reasonOf(this.#broken)}`;
@@ -140,16 +118,13 @@ export class Engine {
 
   refuseReadOnly(action: string): void {
     this.refuseUnusable(action);
-    const { readOnlyReason } = this.#parts;
-    if (readOnlyReason !== undefined) throw new ReadOnlyError(`Cannot ${action}: ${readOnlyReason}`);
+    if (this.#readOnlyReason !== undefined) throw new ReadOnlyError(`Cannot ${action}: ${this.#readOnlyReason}`);
   }
-
-  // ------------------------------------------------------------------ changes
 
   /** Whether a change of this collection can begin at once: the fast path of {@link beginChange}. */
   isReady(raw: RawCollection): boolean {
-    const { core } = this;
-    return this.inTransaction && raw.epoch === core.epoch && core.spaceMap.nrFree + this.bonus >= this.reserve;
+    const { core, space } = this;
+    return this.inTransaction && raw.epoch === core.epoch && core.spaceMap.nrFree + space.bonus >= space.reserve;
   }
 
   /** Makes a collection ready to be changed by one operation. Outside a transaction it is a transaction of its own. */
@@ -165,25 +140,29 @@ export class Engine {
   /** As {@link beginChange}, for an operation that is not about one collection. */
   beginOperation(action: string): void {
     this.refuseReadOnly(action);
-    if (!this.inTransaction) this.#beginHere();
-    try {
-      this.ensureSpace();
-    } catch (error) {
-      // Growing may have failed half-way.
-      throw this.#broken === undefined ? error : this.failChange(error);
-    }
+    if (!this.inTransaction) this.#setMark();
+    this.ensureSpace();
   }
 
   /** A change was done and logged. */
   endChange(): void {
-    if (!this.inTransaction) this.#commitOrRollBack();
+    if (!this.inTransaction) this.#commit();
   }
 
   /** A change failed half-way: the transaction has to be rolled back; outside one it is, at once. */
   failChange(error: unknown): unknown {
-    this.#break(error);
-    if (!this.inTransaction && this.#failure === undefined) this.#rollBackTo(this.#mark);
+    this.stamp++;
+    if (this.disk.blockManager.failure !== undefined) this.#latch(this.disk.blockManager.failure);
+    else if (this.inTransaction) this.#broken ??= error;
+    else this.#rollBackTo(this.#mark);
     return error;
+  }
+
+  /** Does one operation that is no hot path: space, `apply` (which logs), commit or rollback. */
+  change<R>(action: string, apply: (core: StoreCore, log: RedoLog) => R): R {
+    const result = this.changeLazily(action, apply);
+    this.endChange();
+    return result;
   }
 
   /** As {@link change}, but outside a transaction it is left to the next commit. */
@@ -196,20 +175,18 @@ export class Engine {
     }
   }
 
-  /** Does one operation that is no hot path: space, `apply` (which logs), commit or rollback. */
-  change<R>(action: string, apply: (core: StoreCore, log: RedoLog) => R): R {
-    this.beginOperation(action);
-    let result: R;
+  /** Makes sure of space for the next operation, which takes `nrBlocks` more than most. @throws {NoSpaceError} when there is not enough. */
+  ensureSpace(nrBlocks = 0): void {
     try {
-      result = apply(this.core, this.log);
+      if (nrBlocks === 0) this.space.ensure();
+      else this.space.ensureFor(nrBlocks);
     } catch (error) {
-      throw this.failChange(error);
+      // Only growing that failed half-way has changed something.
+      throw this.core.tm.broken === undefined && this.disk.blockManager.failure === undefined
+        ? error
+        : this.failChange(error);
     }
-    this.endChange();
-    return result;
   }
-
-  // ------------------------------------------------------------------ transactions
 
   /**
    * @param isShort - The transaction ends before anybody else runs. Otherwise what a group has done before is sealed now, so that it
@@ -218,74 +195,55 @@ export class Engine {
   begin(isShort = false): void {
     this.refuseReadOnly('begin a transaction');
     if (this.inTransaction) throw new StateError('Cannot begin a transaction: one is running, end it first');
-    if (!isShort && this.#waiters.length > 0 && this.journal.isOpen && !this.journal.overflowed) {
-      this.#finishPending();
-      this.#writeRecord();
-    }
-    this.#beginHere();
+    if (!isShort && this.#group.hasWaiters && this.journal.isOpen && !this.journal.overflowed) this.#writeRecord();
+    this.#setMark();
     this.inTransaction = true;
   }
 
   /** Does several operations as one: in the running transaction, or in one of their own, which is rolled back when something throws. */
   inOneTransaction<R>(work: () => R): R {
     if (this.inTransaction) return work();
-    this.begin(true);
-    let result: R;
-    try {
-      result = work();
-    } catch (error) {
-      if (this.inTransaction && !this.isLatched) this.rollback();
-      throw error;
-    }
+    const result = this.attempt(work);
     this.commit();
     return result;
   }
 
+  /** Begins a transaction and does `work` in it; rolls back when that throws. */
+  attempt<R>(work: () => R): R {
+    this.begin(true);
+    try {
+      return work();
+    } catch (error) {
+      if (this.inTransaction && !this.isLatched && !this.#closed) this.rollback();
+      throw error;
+    }
+  }
+
   /** @throws {StateError} when no transaction was begun. */
   commit(): void {
-    this.refuseUnusable('commit');
-    this.#refuseUnlessRunning('commit');
-    this.inTransaction = false;
-    if (this.journal.overflowed || this.journal.mark > this.#mark) this.#commitOrRollBack();
+    if (this.#endTransaction()) this.#commit();
   }
 
   /** As {@link commit}; resolves when the commit is durable. The next transaction may begin at once. */
-  commitAsync(): Promise<void> {
-    try {
-      this.refuseUnusable('commit');
-      this.#refuseUnlessRunning('commit');
-    } catch (error) {
-      return Promise.reject(error);
-    }
-    this.inTransaction = false;
-    if (!this.journal.overflowed && this.journal.mark <= this.#mark) return Promise.resolve();
-    return new Promise((resolve, reject) => {
-      this.#waiters.push({ resolve, reject });
-      this.#startFlight();
-    });
+  async commitAsync(): Promise<void> {
+    if (this.#endTransaction()) await this.#group.join();
   }
 
   /** Throws away what was done since {@link begin}. Costs nothing when that was nothing, else a replay of what was committed since the checkpoint. */
   rollback(): void {
-    if (this.#closed) throw new StateError('Cannot roll back: the store is closed');
-    if (this.#failure !== undefined) this.refuseUnusable('roll back');
+    if (this.#closed || this.isLatched) this.refuseUnusable('roll back');
     this.#refuseUnlessRunning('roll back');
     this.inTransaction = false;
     if (this.#broken === undefined && !this.journal.overflowed && this.journal.mark === this.#mark) return;
     this.#rollBackTo(this.#mark);
   }
 
-  /** Makes everything that is committed part of a checkpoint, durably. @param withProof - see {@link writeCheckpoint}. */
+  /** Makes everything that is committed part of a checkpoint, durably. @param withProof - see `writeCheckpoint`. */
   checkpoint(withProof = true): void {
-    this.#finishPending();
-    const waiters = this.#takeWaiters();
-    try {
+    this.#group.cover(() => {
+      this.disk.finishPending();
       this.#checkpoint(withProof);
-    } catch (error) {
-      for (const waiter of waiters) waiter.reject(error);
-      throw error;
-    }
-    for (const waiter of waiters) waiter.resolve();
+    });
   }
 
   /**
@@ -293,56 +251,27 @@ export class Engine {
    * the file back. Not in a transaction.
    */
   fold(): void {
-    this.#finishPending();
+    this.disk.finishPending();
     if (!this.journal.isOpen && this.journal.usedBytes === 0) return;
+    const { device, blockManager } = this.disk;
     // What the last checkpoint alone uses is free only after the next one.
-    this.checkpoint(this.device.resize !== undefined);
-    const { spaceMap } = this.core;
-    const wanted = this.#endOfUse() + 16 + 2 * Math.ceil(spaceMap.nrBlocks / ENTRIES_PER_BITMAP);
-    if (this.device.resize !== undefined && wanted + MIN_GROWTH <= spaceMap.nrBlocks) {
-      try {
-        spaceMap.shrink(wanted);
-      } catch (error) {
-        throw this.failChange(error);
-      }
+    this.checkpoint(device.resize !== undefined);
+    let isCut = false;
+    try {
+      isCut = this.space.cut();
+    } catch (error) {
+      throw this.failChange(error);
     }
-    if (this.journal.usedBytes > 0 || spaceMap.nrBlocks === wanted) this.checkpoint(false);
-    if (this.device.nrBlocks > spaceMap.nrBlocks && this.device.resize !== undefined) {
-      this.blockManager.resize(spaceMap.nrBlocks);
-      this.#flush();
-    }
-  }
-
-  /** The first block after the last one in use. */
-  #endOfUse(): number {
-    const { spaceMap } = this.core;
-    let end = spaceMap.nrBlocks;
-    while (end > 0 && spaceMap.getCount(end - 1) === 0) end--;
-    return end;
-  }
-
-  /**
-   * Holds the last checkpoint, so that none of its blocks is written until the answer is called. What becomes free meanwhile is not to be
-   * had, so the file may grow.
-   */
-  hold(): { readonly version: KeptVersion; readonly release: () => void } {
-    const version = this.core.spaceMap.keepCommitted();
-    this.#nrHolds++;
-    return {
-      version,
-      release: () => {
-        this.#parts.kept.release(version);
-        this.#nrHolds--;
-        if (this.#nrHolds > 0) return;
-        this.bonus += this.#heldBack;
-        this.#heldBack = 0;
-      },
-    };
+    if (isCut || this.journal.usedBytes > 0) this.checkpoint(false);
+    const { nrBlocks } = this.core.spaceMap;
+    if (device.resize === undefined || device.nrBlocks <= nrBlocks) return;
+    blockManager.resize(nrBlocks);
+    this.disk.flush();
   }
 
   /** Waits until nothing is on its way to the disk. */
-  async settled(): Promise<void> {
-    while (this.#flight !== undefined) await this.#flight;
+  settled(): Promise<void> {
+    return this.#group.settled();
   }
 
   /** Whether operations of a group were too many for a record, so that they can't be replayed before a checkpoint has them. */
@@ -352,15 +281,11 @@ export class Engine {
 
   /** Goes on with what another engine has, which must not be used any more: its store has taken the place of this one's. */
   takeOver(other: Engine): void {
-    this.#parts = other.#parts;
-    this.device = other.device;
-    this.blockManager = other.blockManager;
+    this.disk = other.disk;
     this.core = other.core;
-    this.journal = other.journal;
     this.log = other.log;
-    this.superblock = other.superblock;
-    this.bonus = other.bonus;
-    this.reserve = other.reserve;
+    this.space = other.space;
+    other.events = this.events;
     this.stamp++;
   }
 
@@ -368,225 +293,14 @@ export class Engine {
   close(): void {
     if (this.#closed) return;
     try {
-      if (this.#failure === undefined) {
+      if (!this.isLatched) {
         if (this.inTransaction) this.rollback();
-        if (this.journal.isOpen) this.#commitOrRollBack();
-        this.#finishPending();
+        if (this.journal.isOpen) this.#commit();
+        this.disk.finishPending();
       }
     } finally {
       this.#closed = true;
       this.stamp++;
-    }
-  }
-
-  #refuseUnlessRunning(action: string): void {
-    if (!this.inTransaction) throw new StateError(`Cannot ${action}: no transaction was begun`);
-  }
-
-  /** A transaction begins. What a group has done before has to be there for a rollback, in the log or in a checkpoint. */
-  #beginHere(): void {
-    if (this.journal.overflowed) this.checkpoint();
-    this.#mark = this.journal.mark;
-  }
-
-  #commitOrRollBack(): void {
-    const waiters = this.#takeWaiters();
-    try {
-      this.#finishPending();
-      if (this.journal.overflowed) {
-        this.#checkpoint(true);
-      } else {
-        this.#writeRecord();
-        this.#flush();
-        this.events.commit({ generation: this.superblock.generation, checkpoint: false });
-      }
-    } catch (error) {
-      for (const waiter of waiters) waiter.reject(error);
-      throw error;
-    }
-    for (const waiter of waiters) waiter.resolve();
-  }
-
-  #takeWaiters(): Waiter[] {
-    const waiters = this.#waiters;
-    this.#waiters = [];
-    return waiters;
-  }
-
-  #writeRecord(): void {
-    this.log.forgetSelection();
-    try {
-      this.journal.writeRecord(this.device);
-    } catch (error) {
-      throw this.#writeFailed(error);
-    }
-  }
-
-  /** A write failed. When the host is full, the last commit is whole: go back to it. */
-  #writeFailed(error: unknown): unknown {
-    if (!(error instanceof NoSpaceError) && !isCorruption(error)) return this.#latch(error);
-    if (this.blockManager.failure !== undefined) return this.#latch(error);
-    this.#rollBackTo(undefined);
-    return error;
-  }
-
-  #flush(): void {
-    try {
-      this.device.flush();
-    } catch (error) {
-      throw this.#latch(error);
-    }
-  }
-
-  // ------------------------------------------------------------------ checkpoints
-
-  #checkpoint(withProof: boolean): void {
-    this.#prepare(withProof);
-    this.#finishPending();
-    this.events.commit({ generation: this.superblock.generation, checkpoint: true });
-  }
-
-  /** Writes a checkpoint, to be finished by {@link #finishPending}. */
-  #prepare(withProof: boolean): void {
-    const before = this.core.spaceMap.nrFree + this.bonus;
-    let pending: PendingCheckpoint;
-    try {
-      pending = writeCheckpoint({ ...this.#parts, core: this.core, superblock: this.superblock }, withProof);
-    } catch (error) {
-      throw this.#writeFailed(error);
-    }
-    this.#pending = pending;
-    this.superblock = pending.superblock;
-    this.journal = pending.journal;
-    this.log = new RedoLog(pending.journal);
-    // What became free is still in use by the checkpoint before.
-    this.bonus = Math.min(0, before - this.core.spaceMap.nrFree);
-    if (this.#nrHolds > 0) this.#heldBack = Math.max(this.#heldBack, -this.bonus);
-    try {
-      if (pending.oneFlush) writeSuperblock(this.device, pending);
-    } catch (error) {
-      throw this.#latch(error);
-    }
-  }
-
-  /** Makes a checkpoint durable that is on its way. */
-  #finishPending(): void {
-    const pending = this.#pending;
-    if (pending === undefined) return;
-    this.#flush();
-    if (!pending.oneFlush) this.#writeLateSuperblock(pending);
-    if (!pending.oneFlush) this.#flush();
-    this.#endPending(pending);
-  }
-
-  #writeLateSuperblock(pending: PendingCheckpoint): void {
-    try {
-      writeSuperblock(this.device, pending);
-    } catch (error) {
-      throw this.#latch(error);
-    }
-  }
-
-  #endPending(pending: PendingCheckpoint): void {
-    this.#parts.kept.release(pending.held);
-    this.#pending = undefined;
-    this.bonus = -this.#heldBack;
-    this.#setReserve();
-  }
-
-  // ------------------------------------------------------------------ asynchronous commits
-
-  #startFlight(): void {
-    if (this.#flight !== undefined) return;
-    this.#flight = this.#fly().finally(() => {
-      this.#flight = undefined;
-      if (this.#waiters.length > 0 && this.#failure === undefined) this.#startFlight();
-    });
-  }
-
-  /** Brings one group after the other to the disk: all whose operations are there when the one before is done. */
-  async #fly(): Promise<void> {
-    // Callers that were woken by the last group, and all that are ready in this turn, join this one.
-    for (let turn = 0; turn < 4; turn++) await undefined;
-    while (this.#waiters.length > 0 && this.#failure === undefined) {
-      const waiters = this.#takeWaiters();
-      try {
-        // In a transaction that is running now all before it was sealed when it began.
-        if (this.journal.overflowed && !this.inTransaction) await this.#checkpointAsync();
-        else await this.#recordAsync();
-        for (const waiter of waiters) waiter.resolve();
-      } catch (error) {
-        for (const waiter of waiters) waiter.reject(error);
-      }
-      for (let turn = 0; turn < 4; turn++) await undefined;
-    }
-  }
-
-  async #recordAsync(): Promise<void> {
-    if (this.journal.isOpen && !this.inTransaction) this.#writeRecord();
-    await this.#flushAsync();
-    this.events.commit({ generation: this.superblock.generation, checkpoint: false });
-  }
-
-  async #checkpointAsync(): Promise<void> {
-    this.#prepare(true);
-    const pending = this.#pending!;
-    await this.#flushAsync();
-    // A synchronous commit may have finished it meanwhile.
-    if (this.#pending === pending && !pending.oneFlush) {
-      this.#writeLateSuperblock(pending);
-      await this.#flushAsync();
-    }
-    if (this.#pending === pending) this.#endPending(pending);
-    this.events.commit({ generation: this.superblock.generation, checkpoint: true });
-  }
-
-  async #flushAsync(): Promise<void> {
-    try {
-      if (this.device.flushAsync) await this.device.flushAsync();
-      else this.device.flush();
-    } catch (error) {
-      throw this.#latch(error);
-    }
-    // Another flush may have been told of a failure that covers these writes too.
-    if (this.#failure !== undefined) throw this.#failure;
-  }
-
-  // ------------------------------------------------------------------ rollback and failure
-
-  /** Back to the last checkpoint, then through what was committed since; up to `mark`, or without anything that is in no record. */
-  #rollBackTo(mark: number | undefined): void {
-    const { kept } = this.#parts;
-    this.#broken = undefined;
-    this.stamp++;
-    if (mark === undefined) this.journal.rewindAll();
-    else this.journal.rewind(mark);
-    this.log.forgetSelection();
-    const lost = mark === undefined ? this.#takeWaiters() : [];
-    try {
-      this.blockManager.forgetDirty();
-      this.#parts.recording.clear();
-      this.core = StoreCore.open(this.blockManager, this.superblock, kept);
-      this.bonus = Math.min(this.bonus, 0);
-      this.#setReserve();
-      this.replay();
-    } catch (error) {
-      this.#latch(error);
-      throw error;
-    } finally {
-      for (const waiter of lost) waiter.reject(new StateError('Cannot commit: the transaction was rolled back'));
-    }
-    if (mark !== undefined) this.#foldCostly();
-  }
-
-  /** After a rollback that had much to replay: makes the next one cheap. */
-  #foldCostly(): void {
-    if (this.#pending !== undefined || this.journal.isOpen || this.journal.usedBytes < COSTLY_REPLAY_BYTES) return;
-    try {
-      this.#checkpoint(true);
-    } catch (error) {
-      // On a full host everything is as it was before.
-      if (this.#failure !== undefined) throw error;
     }
   }
 
@@ -595,72 +309,147 @@ export class Engine {
     this.journal.forEachRun((from, to) => replayOperations(this, this.journal.slab, { from, to }));
   }
 
-  #break(error: unknown): void {
-    if (this.blockManager.failure !== undefined) this.#latch(this.blockManager.failure);
-    this.#broken ??= error;
-    this.stamp++;
+  #refuseUnlessRunning(action: string): void {
+    if (!this.inTransaction) throw new StateError(`Cannot ${action}: no transaction was begun`);
   }
 
-  #latch(error: unknown): unknown {
-    if (this.#failure !== undefined) return error;
-    this.#failure = error;
-    this.stamp++;
-    for (const waiter of this.#takeWaiters()) waiter.reject(error);
-    this.events.failure(error);
+  /** The transaction ends; answers whether it has changed anything. */
+  #endTransaction(): boolean {
+    this.refuseUnusable('commit');
+    this.#refuseUnlessRunning('commit');
+    this.inTransaction = false;
+    return this.journal.overflowed || this.journal.mark > this.#mark;
+  }
+
+  /** A transaction begins. What a group has done before has to be there for a rollback, in the log or in a checkpoint. */
+  #setMark(): void {
+    if (this.journal.overflowed) this.checkpoint();
+    this.#mark = this.journal.mark;
+  }
+
+  #commit(): void {
+    this.#group.cover(() => {
+      if (this.journal.overflowed) {
+        this.disk.finishPending();
+        this.#checkpoint(true);
+      } else {
+        this.#writeRecord();
+        this.#orLatch(() => this.disk.flush());
+        this.events.commit({ generation: this.superblock.generation, checkpoint: false });
+      }
+    });
+  }
+
+  #writeRecord(): void {
+    this.log.forgetSelection();
+    try {
+      this.disk.writeRecord();
+    } catch (error) {
+      throw this.#writeFailed(error);
+    }
+  }
+
+  #checkpoint(withProof: boolean): void {
+    this.#prepare(withProof);
+    this.#orLatch(() => this.disk.finishPending());
+    this.#checkpointDone();
+  }
+
+  #prepare(withProof: boolean): void {
+    const before = this.space.nrAvailable;
+    try {
+      this.disk.prepareCheckpoint(this.core, withProof);
+    } catch (error) {
+      throw this.#writeFailed(error);
+    }
+    this.log = new RedoLog(this.journal);
+    this.space.checkpointWritten(before);
+  }
+
+  #checkpointDone(): void {
+    this.space.checkpointDone();
+    this.events.commit({ generation: this.superblock.generation, checkpoint: true });
+  }
+
+  /** The group's turn. In a transaction that is running now, all before it was sealed when it began. */
+  async #writeGroup(): Promise<void> {
+    const isOpen = this.journal.isOpen && !this.inTransaction;
+    try {
+      if (isOpen && this.journal.overflowed) {
+        this.disk.finishPending();
+        this.#prepare(true);
+        await this.disk.finishPendingAsync();
+        this.#checkpointDone();
+        return;
+      }
+      if (isOpen) this.#writeRecord();
+      await this.disk.flushAsync();
+    } catch (error) {
+      if (this.disk.failure !== undefined) this.#latch(error);
+      throw error;
+    }
+    this.events.commit({ generation: this.superblock.generation, checkpoint: false });
+  }
+
+  /** A write failed. When the host is full, or a block is damaged, the last commit is whole: go back to it. */
+  #writeFailed(error: unknown): unknown {
+    const isClean =
+      error instanceof NoSpaceError || (error instanceof PersistentDataError && error.code === 'PDATA_CORRUPT');
+    if (!isClean || this.isLatched || this.disk.blockManager.failure !== undefined) return this.#latch(error);
+    this.#rollBackTo(undefined);
     return error;
   }
 
-  // ------------------------------------------------------------------ space
-
-  /** Makes sure that enough blocks are free for the next operation and a checkpoint. @throws {NoSpaceError} when there are not. */
-  ensureSpace(): void {
-    if (this.core.spaceMap.nrFree + this.bonus < this.reserve) this.#grow(this.reserve);
-  }
-
-  /** As {@link ensureSpace}, for an operation that takes so many blocks more. */
-  ensureSpaceFor(nrBlocks: number): void {
-    // Trees over them, and bitmaps.
-    const wanted = this.reserve + nrBlocks + Math.ceil(nrBlocks / 64);
-    if (this.core.spaceMap.nrFree + this.bonus < wanted) this.#grow(wanted);
-  }
-
-  #setReserve(): void {
-    const { nrBlocks } = this.core.spaceMap;
-    // Bitmaps may all be shadowed, and of the tree of large counts as much as there can be of it.
-    this.reserve = 64 + 2 * Math.ceil(nrBlocks / ENTRIES_PER_BITMAP) + (nrBlocks >>> 5);
-  }
-
-  #grow(wanted: number): void {
-    const { core, blockManager } = this;
-    const { spaceMap } = core;
-    const from = spaceMap.nrBlocks;
-    const missing = wanted - (spaceMap.nrFree + this.bonus);
-    const step = Math.max(MIN_GROWTH, missing + Math.min(missing, MIN_GROWTH), Math.min(MAX_GROWTH, from >>> 3));
-    const to = Math.min(from + step, this.device.resize === undefined ? this.device.nrBlocks : MAX_METADATA_BLOCKS);
-    if (to - from < missing) {
-      const text = `Cannot change the store: ${from} blocks are in use or reserved, and it cannot grow`;
-      throw new NoSpaceError(text, 'metadata');
-    }
-    if (this.device.nrBlocks < to || blockManager.nrBlocks < to) {
-      blockManager.resize(Math.max(to, this.device.nrBlocks));
-    }
-    const { nrAllocated } = spaceMap.root;
+  /** Back to the last checkpoint, then through what was committed since; up to `mark`, or without anything that is in no record. */
+  #rollBackTo(mark: number | undefined): void {
+    const { blockManager, recording, kept } = this.disk.parts;
+    this.#broken = undefined;
+    this.stamp++;
+    if (mark === undefined) this.journal.rewindAll();
+    else this.journal.rewind(mark);
+    this.log.forgetSelection();
     try {
-      spaceMap.extend(to - from);
+      blockManager.forgetDirty();
+      recording.clear();
+      this.core = StoreCore.open(blockManager, this.superblock, kept);
+      this.space.reopened(this.core);
+      this.replay();
     } catch (error) {
-      this.#break(error);
-      throw error;
+      throw this.#latch(error);
     }
-    this.bonus += to - from - (spaceMap.root.nrAllocated - nrAllocated);
-    this.#setReserve();
-    this.events.grow({ from, to });
+    if (mark === undefined) this.#group.rejectAll(new StateError('Cannot commit: the transaction was rolled back'));
+    else this.#foldCostly();
+  }
+
+  /** After a rollback that had much to replay: makes the next one cheap. */
+  #foldCostly(): void {
+    if (this.disk.isPending || this.journal.isOpen || this.journal.usedBytes < COSTLY_REPLAY_BYTES) return;
+    try {
+      this.#checkpoint(true);
+    } catch (error) {
+      // On a full host everything is as it was before.
+      if (this.isLatched) throw error;
+    }
+  }
+
+  #orLatch(call: () => void): void {
+    try {
+      call();
+    } catch (error) {
+      throw this.#latch(error);
+    }
+  }
+
+  #latch(error: unknown): unknown {
+    this.stamp++;
+    this.disk.latch(error);
+    this.#group.rejectAll(error);
+    if (!this.#toldFailure) this.events.failure(error);
+    this.#toldFailure = true;
+    return error;
   }
 }
 
 function reasonOf(error: unknown): string {
   return error instanceof Error ? error.message : String(error);
-}
-
-function isCorruption(error: unknown): boolean {
-  return error instanceof PersistentDataError && error.code === 'PDATA_CORRUPT';
 }

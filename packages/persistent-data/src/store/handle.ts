@@ -58,16 +58,6 @@ export class Handle<Raw extends RawCollection> {
     return this.raw;
   }
 
-  /** Makes sure of space for an operation that takes many blocks, after {@link writable}. */
-  ensureSpaceFor(nrBlocks: number): void {
-    const { engine } = this;
-    try {
-      engine.ensureSpaceFor(nrBlocks);
-    } catch (error) {
-      throw engine.core.tm.broken === undefined ? error : engine.failChange(error);
-    }
-  }
-
   /** Does one operation, which logs itself; and ends it. */
   change<R>(apply: () => R): R {
     const { engine } = this;

@@ -1,4 +1,4 @@
-import { CorruptionError } from '../base/index.ts';
+import { CorruptionError, NoSpaceError } from '../base/index.ts';
 import type { Branch } from './branch.ts';
 import { kindOf } from './catalogue.ts';
 import type { StoreCore } from './core.ts';
@@ -7,12 +7,22 @@ import { RawBitset } from './raw-bitset.ts';
 import type { RawCollection } from './raw-collection.ts';
 import { RawTree } from './raw-tree.ts';
 import { OP, RedoReader } from './redo-log.ts';
+import type { Space } from './space.ts';
 
-/** What replay asks of its owner before each operation: that enough blocks are free for it. */
+/** What operations are replayed on. */
 export interface ReplayHost {
   readonly core: StoreCore;
-  ensureSpace(): void;
-  ensureSpaceFor(nrBlocks: number): void;
+  readonly space: Pick<Space, 'ensure' | 'ensureFor'>;
+}
+
+/** Makes room. Where the device can't grow there is the reserve: what was done once before fits into it again. */
+function makeRoom({ core, space }: ReplayHost, nrBlocks = 0): void {
+  try {
+    if (nrBlocks === 0) space.ensure();
+    else space.ensureFor(nrBlocks);
+  } catch (error) {
+    if (!(error instanceof NoSpaceError && error.space === 'metadata' && core.tm.broken === undefined)) throw error;
+  }
 }
 
 function unbelievable(what: string): CorruptionError {
@@ -35,7 +45,7 @@ export function replayOperations(
   let selected: RawCollection | undefined;
   while (reader.at < reader.end) {
     const head = reader.word();
-    host.ensureSpace();
+    makeRoom(host);
     if ((head & 0xff) === OP.select) {
       selected = core.collection(branchOf(core, reader.word()), reader.word());
       if (selected === undefined) throw unbelievable('it changes a collection that is not there');
@@ -113,7 +123,7 @@ function replayArray(host: ReplayHost, raw: RawArray, opcode: number, reader: Re
   if (opcode === OP.setElement) {
     raw.put(index);
   } else {
-    host.ensureSpaceFor(raw.newBlocks(index));
+    makeRoom(host, raw.newBlocks(index));
     raw.resize(index);
   }
 }
@@ -125,7 +135,7 @@ function replayBitset(host: ReplayHost, raw: RawBitset, head: number, reader: Re
   if (opcode === OP.setBits) {
     raw.setBits(head >>> 8 === 1, first, Number(reader.u64()));
   } else {
-    host.ensureSpaceFor(raw.newBlocks(first));
+    makeRoom(host, raw.newBlocks(first));
     raw.resize(first, reader.word() === 1);
   }
 }

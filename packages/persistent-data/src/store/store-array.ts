@@ -62,7 +62,7 @@ export class StoreArray<V = unknown> implements Iterable<V> {
     const handle = this.#handle;
     const raw = handle.writable();
     this.#codec.write(raw.scratch, 0, fill);
-    handle.ensureSpaceFor(raw.newBlocks(length));
+    handle.engine.ensureSpace(raw.newBlocks(length));
     handle.change(() => {
       handle.engine.log.resize(raw, length, raw.scratch.words);
       raw.resize(length);

@@ -77,7 +77,7 @@ export class StoreBitset {
     }
     const handle = this.#handle;
     const raw = handle.writable();
-    handle.ensureSpaceFor(raw.newBlocks(length));
+    handle.engine.ensureSpace(raw.newBlocks(length));
     handle.change(() => {
       handle.engine.log.resize(raw, length, new Uint32Array([fill ? 1 : 0]));
       raw.resize(length, fill);

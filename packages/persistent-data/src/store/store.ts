@@ -1,4 +1,5 @@
 import { type Finding, StateError, UnsupportedError } from '../base/index.ts';
+import type { BlockManagerStatistics } from '../block-manager/index.ts';
 import { STORE_SNAPSHOT_HIDDEN } from '../format/index.ts';
 import { type BlockDevice, FileDevice, realFile, removeFile, replaceFile } from '../io/index.ts';
 import { type BackupOptions, copyCheckpoint } from './backup.ts';
@@ -24,7 +25,7 @@ export interface StoreStatistics {
   readonly generation: number;
   readonly journalBytes: number;
   readonly journalBlocks: number;
-  readonly cache: Engine['blockManager']['statistics'];
+  readonly cache: BlockManagerStatistics;
 }
 
 const SILENT: EngineEvents = { commit: () => undefined, grow: () => undefined, failure: () => undefined };
@@ -113,7 +114,7 @@ export class Store extends StoreState {
   }
 
   get statistics(): StoreStatistics {
-    const { core, superblock, journal, blockManager } = this.#engine;
+    const { core, superblock, journal, disk } = this.#engine;
     const { nrBlocks, nrAllocated } = core.spaceMap.root;
     return {
       nrBlocks,
@@ -122,7 +123,7 @@ export class Store extends StoreState {
       generation: superblock.generation,
       journalBytes: journal.usedBytes,
       journalBlocks: superblock.journalBlocks,
-      cache: blockManager.statistics,
+      cache: disk.blockManager.statistics,
     };
   }
 
@@ -143,14 +144,7 @@ export class Store extends StoreState {
   async transactAsync<R>(change: () => R): Promise<R> {
     while (this.#engine.mustSettle) await this.#engine.settled();
     const engine = this.#engine;
-    engine.begin(true);
-    let result: R;
-    try {
-      result = refusePromise(change());
-    } catch (error) {
-      if (engine.inTransaction && !engine.isLatched) engine.rollback();
-      throw error;
-    }
+    const result = engine.attempt(() => refusePromise(change()));
     await engine.commitAsync();
     return result;
   }
@@ -232,8 +226,8 @@ export class Store extends StoreState {
     const engine = this.#engine;
     engine.refuseUnusable('check the store');
     if (engine.inTransaction) throw new StateError('Cannot check the store: a transaction is running, end it first');
-    if (engine.journal.isOpen || engine.journal.hasRecords) engine.checkpoint();
-    yield* checkStore(engine.device, engine.superblock, options);
+    if (!engine.isFolded) engine.checkpoint();
+    yield* checkStore(engine.disk.device, engine.superblock, options);
   }
 
   /**
@@ -246,10 +240,11 @@ export class Store extends StoreState {
     const engine = this.#engine;
     engine.refuseUnusable('back up');
     if (engine.inTransaction) throw new StateError('Cannot back up: a transaction is running, end it first');
-    if (engine.hasChanges || engine.journal.hasRecords || engine.isFlying) engine.checkpoint();
+    if (!engine.isFolded) engine.checkpoint();
     const file = typeof where === 'string' ? FileDevice.open(where, { create: 'new' }) : undefined;
-    const { version: held, release } = engine.hold();
-    const { device, superblock } = engine;
+    const { version: held, release } = engine.space.hold();
+    const { superblock } = engine;
+    const { device } = engine.disk;
     const source = { device, superblock, held, refuseUnusable: () => engine.refuseUnusable('back up') };
     try {
       await copyCheckpoint(source, file ?? (where as BlockDevice), options);
@@ -278,7 +273,7 @@ export class Store extends StoreState {
     if (this.#views.size > 0) throw new StateError('Cannot compact: a view is open, close it first');
     if (this.#file === undefined) throw new UnsupportedError('Cannot compact: the store was not opened by a path');
     engine.checkpoint();
-    const before = engine.device.nrBlocks;
+    const before = engine.disk.device.nrBlocks;
     const path = realFile(this.#file.path);
     const scratch = `${path}.compact`;
     removeFile(scratch);
