@@ -32,3 +32,4 @@ export {
   type TreeCheckerOptions,
   type TreeOutcome,
 } from './tree-checker.ts';
+export { type FinalCounts, writeDataSpaceMap, writeMetadataSpaceMap } from './write-space-map.ts';

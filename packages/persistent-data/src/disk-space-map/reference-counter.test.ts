@@ -8,6 +8,23 @@ test('`inc()` answers the count before, beyond what a byte holds', () => {
   expect(counter.count(4)).toBe(0);
 });
 
+test('`incAll()` counts the first blocks of a list', () => {
+  const counter = new ReferenceCounter(2 ** 40);
+  counter.incAll(Float64Array.of(1, 2 ** 35, 1, 9), 3);
+  expect([counter.count(1), counter.count(2 ** 35), counter.count(9)]).toEqual([2, 1, 0]);
+});
+
+test('`dec()` takes back', () => {
+  const counter = new ReferenceCounter(10);
+  for (let i = 0; i < 257; i++) counter.inc(3);
+  for (let count = 257; count > 0; count--) {
+    expect(counter.count(3)).toBe(count);
+    counter.dec(3);
+  }
+  expect(counter.count(3)).toBe(0);
+  expect(() => counter.dec(3)).toThrow('a reference that is given up was counted');
+});
+
 test('a space of a huge size costs only what is counted', () => {
   const counter = new ReferenceCounter(2 ** 40);
   counter.inc(2 ** 40 - 1);

@@ -19,6 +19,7 @@ export { DEVICE_DETAILS_TYPE, type DeviceDetails } from './device-details.ts';
 export { dumpThin, dumpThinXml, type ThinDumpOptions } from './dump.ts';
 export { type ListedDevice, type ThinFormatOptions, ThinMetadata, type ThinMetadataOptions } from './metadata.ts';
 export { MAX_DEVICE_ID } from './pool-core.ts';
+export { restoreThinXml, ThinRestore, type ThinRestoreOptions } from './restore.ts';
 export { isDataBlockSize, readThinSuperblock, type ThinSuperblock } from './superblock.ts';
 export { type MappedRange, type Mapping, ThinDevice } from './thin-device.ts';
 export * from './tools.ts';
