@@ -15,6 +15,8 @@ export interface DiskParts {
   readonly kept: KeptVersions;
   /** Length that a journal area is to have for ever, in blocks. Default: it grows with the store. */
   readonly journalBlocks: number | undefined;
+  /** Why nothing may be changed, if so: `it was opened read-only`. */
+  readonly readOnlyReason: string | undefined;
 }
 
 /**

@@ -1,6 +1,7 @@
-import { NoSpaceError, PersistentDataError, ReadOnlyError, StateError } from '../base/index.ts';
+import { NoSpaceError, PersistentDataError, StateError } from '../base/index.ts';
 import { StoreCore } from './core.ts';
 import { type DiskParts, StoreDisk } from './disk.ts';
+import type { StoreEvents } from './events.ts';
 import { GroupCommit } from './group-commit.ts';
 import type { Journal } from './journal.ts';
 import type { RawCollection } from './raw-collection.ts';
@@ -8,25 +9,10 @@ import { RedoLog } from './redo-log.ts';
 import { replayOperations } from './replay.ts';
 import { Space } from './space.ts';
 import type { StoreSuperblock } from './superblock.ts';
+import { Usability } from './usability.ts';
 
 /** Bytes of journal since the last checkpoint from which on a rollback is followed by one, so that the next rollback is cheap. */
 const COSTLY_REPLAY_BYTES = 65536;
-
-/** What an engine works on. */
-export interface EngineParts extends DiskParts {
-  /** Why nothing may be changed, if so: `it was opened read-only`. */
-  readonly readOnlyReason: string | undefined;
-}
-
-/** What an engine tells of itself. */
-export interface EngineEvents {
-  /** A commit is durable. */
-  commit(event: { readonly generation: number; readonly checkpoint: boolean }): void;
-  /** The file has grown. Blocks. */
-  grow(event: { readonly from: number; readonly to: number }): void;
-  /** A failure has latched the store. */
-  failure(error: unknown): void;
-}
 
 /**
  * The transactions of one store; knows nothing of codecs and handles.
@@ -38,7 +24,7 @@ export interface EngineEvents {
  *   committed is rolled back.
  */
 export class Engine {
-  events: EngineEvents;
+  events: StoreEvents;
   disk: StoreDisk;
   core: StoreCore;
   space: Space;
@@ -47,22 +33,19 @@ export class Engine {
   stamp = 0;
   /** A transaction was begun and not ended. */
   inTransaction = false;
-  readonly #readOnlyReason: string | undefined;
+  readonly #usability: Usability;
   readonly #group: GroupCommit;
-  #closed = false;
   #toldFailure = false;
-  /** Why the running transaction can't go on, if it can't. */
-  #broken: unknown;
   /** Where the running transaction's operations begin. */
   #mark = 0;
 
   constructor(
-    parts: EngineParts,
+    parts: DiskParts,
     state: { readonly core: StoreCore; readonly superblock: StoreSuperblock; readonly journal: Journal },
-    events: EngineEvents,
+    events: StoreEvents,
   ) {
     this.events = events;
-    this.#readOnlyReason = parts.readOnlyReason;
+    this.#usability = new Usability(parts.readOnlyReason, () => this.disk.failure);
     this.core = state.core;
     this.disk = new StoreDisk(parts, state.superblock, state.journal);
     this.log = new RedoLog(state.journal);
@@ -77,11 +60,11 @@ export class Engine {
   }
 
   get readOnly(): boolean {
-    return this.#readOnlyReason !== undefined;
+    return this.#usability.readOnlyReason !== undefined;
   }
 
   get closed(): boolean {
-    return this.#closed;
+    return this.#usability.isClosed;
   }
 
   /** Whether a failure has ended all use. */
@@ -104,21 +87,12 @@ export class Engine {
 
   /** @throws {StateError | ReadOnlyError} when the store can't be used: closed, latched, or its transaction is broken. */
   refuseUnusable(action: string): void {
-    if (this.#closed) throw new StateError(`Cannot ${action}: the store is closed`);
-    if (this.isLatched) {
-      const reason = reasonOf(this.disk.failure);
-      const text = `Cannot ${action}: an earlier write or flush failed, the store has to be reopened: ${reason}`;
-      throw new ReadOnlyError(text, { cause: this.disk.failure });
-    }
-    if (this.#broken !== undefined) {
-      const text = `Cannot ${action}: the transaction failed and has to be rolled back: ${reasonOf(this.#broken)}`;
-      throw new StateError(text, { cause: this.#broken });
-    }
+    this.#usability.refuseUnusable(action);
   }
 
+  /** As {@link refuseUnusable}, for changes. */
   refuseReadOnly(action: string): void {
-    this.refuseUnusable(action);
-    if (this.#readOnlyReason !== undefined) throw new ReadOnlyError(`Cannot ${action}: ${this.#readOnlyReason}`);
+    this.#usability.refuseReadOnly(action);
   }
 
   /** Whether a change of this collection can begin at once: the fast path of {@link beginChange}. */
@@ -153,7 +127,7 @@ export class Engine {
   failChange(error: unknown): unknown {
     this.stamp++;
     if (this.disk.blockManager.failure !== undefined) this.#latch(this.disk.blockManager.failure);
-    else if (this.inTransaction) this.#broken ??= error;
+    else if (this.inTransaction) this.#usability.broken ??= error;
     else this.#rollBackTo(this.#mark);
     return error;
   }
@@ -214,7 +188,7 @@ export class Engine {
     try {
       return work();
     } catch (error) {
-      if (this.inTransaction && !this.isLatched && !this.#closed) this.rollback();
+      if (this.inTransaction && !this.isLatched && !this.closed) this.rollback();
       throw error;
     }
   }
@@ -231,10 +205,10 @@ export class Engine {
 
   /** Throws away what was done since {@link begin}. Costs nothing when that was nothing, else a replay of what was committed since the checkpoint. */
   rollback(): void {
-    if (this.#closed || this.isLatched) this.refuseUnusable('roll back');
+    if (this.closed || this.isLatched) this.refuseUnusable('roll back');
     this.#refuseUnlessRunning('roll back');
     this.inTransaction = false;
-    if (this.#broken === undefined && !this.journal.overflowed && this.journal.mark === this.#mark) return;
+    if (this.#usability.broken === undefined && !this.journal.overflowed && this.journal.mark === this.#mark) return;
     this.#rollBackTo(this.#mark);
   }
 
@@ -246,37 +220,9 @@ export class Engine {
     });
   }
 
-  /**
-   * Before closing: makes a checkpoint that is believed without a proof, unless the last one is such and all there is; and gives the free end of
-   * the file back. Not in a transaction.
-   */
-  fold(): void {
-    this.disk.finishPending();
-    if (!this.journal.isOpen && this.journal.usedBytes === 0) return;
-    const { device, blockManager } = this.disk;
-    // What the last checkpoint alone uses is free only after the next one.
-    this.checkpoint(device.resize !== undefined);
-    let isCut = false;
-    try {
-      isCut = this.space.cut();
-    } catch (error) {
-      throw this.failChange(error);
-    }
-    if (isCut || this.journal.usedBytes > 0) this.checkpoint(false);
-    const { nrBlocks } = this.core.spaceMap;
-    if (device.resize === undefined || device.nrBlocks <= nrBlocks) return;
-    blockManager.resize(nrBlocks);
-    this.disk.flush();
-  }
-
-  /** Waits until nothing is on its way to the disk. */
-  settled(): Promise<void> {
-    return this.#group.settled();
-  }
-
-  /** Whether operations of a group were too many for a record, so that they can't be replayed before a checkpoint has them. */
-  get mustSettle(): boolean {
-    return this.journal.overflowed && !this.inTransaction;
+  /** Waits while a group has operations that were too many for a record: no rollback could replay them before a checkpoint has them. */
+  async settled(): Promise<void> {
+    while (this.journal.overflowed && !this.inTransaction && this.#group.hasWaiters) await this.#group.settled();
   }
 
   /** Goes on with what another engine has, which must not be used any more: its store has taken the place of this one's. */
@@ -291,7 +237,7 @@ export class Engine {
 
   /** Ends all use. What is on its way is finished first, and an open transaction rolled back. */
   close(): void {
-    if (this.#closed) return;
+    if (this.closed) return;
     try {
       if (!this.isLatched) {
         if (this.inTransaction) this.rollback();
@@ -299,7 +245,7 @@ export class Engine {
         this.disk.finishPending();
       }
     } finally {
-      this.#closed = true;
+      this.#usability.isClosed = true;
       this.stamp++;
     }
   }
@@ -403,7 +349,7 @@ export class Engine {
   /** Back to the last checkpoint, then through what was committed since; up to `mark`, or without anything that is in no record. */
   #rollBackTo(mark: number | undefined): void {
     const { blockManager, recording, kept } = this.disk.parts;
-    this.#broken = undefined;
+    this.#usability.broken = undefined;
     this.stamp++;
     if (mark === undefined) this.journal.rewindAll();
     else this.journal.rewind(mark);
@@ -448,8 +394,4 @@ export class Engine {
     this.#toldFailure = true;
     return error;
   }
-}
-
-function reasonOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
 }

@@ -10,7 +10,7 @@
 export { bool, type Codec, date, f32, f64, i8, i16, i32, i64, u8, u16, u32, u64, type ValueOf } from './codec.ts';
 export { bytes, str } from './codec-bytes.ts';
 export { arrayOf, type CodecSpec, codecOf, type Fields, type SpecValue, struct } from './codec-struct.ts';
-export type { EngineEvents } from './engine.ts';
+export type { StoreEvents } from './events.ts';
 export { Snapshot } from './snapshot.ts';
 export { Store, type StoreOptions, type StoreStatistics } from './store.ts';
 export { StoreArray } from './store-array.ts';

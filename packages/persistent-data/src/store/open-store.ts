@@ -5,7 +5,9 @@ import { METADATA_BLOCK_SIZE, STORE_SNAPSHOT_HIDDEN, STORE_VERSION } from '../fo
 import type { BlockDevice } from '../io/index.ts';
 import { journalBlocksFor, MAX_PROOF_ENTRIES, writeZeros } from './checkpoint.ts';
 import { StoreCore } from './core.ts';
-import { Engine, type EngineEvents, type EngineParts } from './engine.ts';
+import type { DiskParts } from './disk.ts';
+import { Engine } from './engine.ts';
+import type { StoreEvents } from './events.ts';
 import { Journal } from './journal.ts';
 import { findCheckpoint, isBlank, markBeingMade, voidSlot } from './opening.ts';
 import { OverlayDevice } from './overlay-device.ts';
@@ -30,7 +32,7 @@ export interface OpenOptions {
 }
 
 /** Opens the store on a device, or makes one. */
-export function openEngine(device: BlockDevice, options: OpenOptions, events: EngineEvents): Engine {
+export function openEngine(device: BlockDevice, options: OpenOptions, events: StoreEvents): Engine {
   const readOnly = options.readOnly ?? device.readOnly;
   const create = options.create ?? !readOnly;
   checkOptions(options);
@@ -52,7 +54,7 @@ function checkOptions({ cacheBytes, journalBlocks }: OpenOptions): void {
   }
 }
 
-function partsOf(device: BlockDevice, options: OpenOptions, readOnly: boolean): EngineParts {
+function partsOf(device: BlockDevice, options: OpenOptions, readOnly: boolean): DiskParts {
   const target = readOnly ? new OverlayDevice(device) : device;
   const recording = new RecordingDevice(target, MAX_PROOF_ENTRIES);
   const cache =
@@ -67,7 +69,7 @@ function partsOf(device: BlockDevice, options: OpenOptions, readOnly: boolean): 
   };
 }
 
-function openStore(device: BlockDevice, options: OpenOptions, events: EngineEvents): Engine {
+function openStore(device: BlockDevice, options: OpenOptions, events: StoreEvents): Engine {
   const readOnly = options.readOnly ?? false;
   const { superblock, journal, voidSlot: slot } = findCheckpoint(device, readOnly);
   if (!readOnly) {
@@ -98,7 +100,7 @@ function dropViews(engine: Engine): void {
   engine.commit();
 }
 
-function makeStore(device: BlockDevice, options: OpenOptions, events: EngineEvents): Engine {
+function makeStore(device: BlockDevice, options: OpenOptions, events: StoreEvents): Engine {
   const isFixed = device.resize === undefined;
   const least = isFixed ? Math.max(16, Math.min(64, Math.floor(device.nrBlocks / 8))) : 64;
   const journalBlocks = options.journalBlocks ?? Math.max(least, isFixed ? 0 : journalBlocksFor(device.nrBlocks));

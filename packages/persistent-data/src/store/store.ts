@@ -6,7 +6,9 @@ import { type BackupOptions, copyCheckpoint } from './backup.ts';
 import { checkStore, type StoreCheckOptions } from './check.ts';
 import { copyStates } from './compact.ts';
 import { HEAD } from './core.ts';
-import type { Engine, EngineEvents } from './engine.ts';
+import type { Engine } from './engine.ts';
+import { Listeners, SILENT, type StoreEvents } from './events.ts';
+import { foldStore } from './fold.ts';
 import { type OpenOptions, openEngine } from './open-store.ts';
 import { makeNamedSnapshot, Snapshot } from './snapshot.ts';
 import { StoreDiff } from './store-diff.ts';
@@ -27,10 +29,6 @@ export interface StoreStatistics {
   readonly journalBlocks: number;
   readonly cache: BlockManagerStatistics;
 }
-
-const SILENT: EngineEvents = { commit: () => undefined, grow: () => undefined, failure: () => undefined };
-
-type Listeners = { [Name in keyof EngineEvents]: Set<EngineEvents[Name]> };
 
 /**
  * Named trees in one crash-safe file, with transactions, snapshots and diffs.
@@ -76,14 +74,9 @@ export class Store extends StoreState {
     const { readOnly = false } = options;
     const create = options.create ?? !readOnly;
     const file = typeof where === 'string' ? FileDevice.open(where, readOnly ? { readOnly } : { create }) : undefined;
-    const listeners: Listeners = { commit: new Set(), grow: new Set(), failure: new Set() };
-    const events: EngineEvents = {
-      commit: (event) => tell(listeners.commit, event),
-      grow: (event) => tell(listeners.grow, event),
-      failure: (error) => tell(listeners.failure, error),
-    };
+    const listeners = new Listeners();
     try {
-      return new Store(openEngine(file ?? (where as BlockDevice), options, events), file, options, listeners);
+      return new Store(openEngine(file ?? (where as BlockDevice), options, listeners), file, options, listeners);
     } catch (error) {
       file?.close();
       throw error;
@@ -142,8 +135,8 @@ export class Store extends StoreState {
    * one flush.
    */
   async transactAsync<R>(change: () => R): Promise<R> {
-    while (this.#engine.mustSettle) await this.#engine.settled();
     const engine = this.#engine;
+    if (engine.journal.overflowed) await engine.settled();
     const result = engine.attempt(() => refusePromise(change()));
     await engine.commitAsync();
     return result;
@@ -282,7 +275,7 @@ export class Store extends StoreState {
       const target = openEngine(device, { ...this.#options, readOnly: false, create: true }, SILENT);
       copyStates(engine, target);
       target.checkpoint(false);
-      target.fold();
+      foldStore(target);
       replaceFile({ from: scratch, to: path });
       engine.takeOver(target);
     } catch (error) {
@@ -296,10 +289,8 @@ export class Store extends StoreState {
   }
 
   /** Calls back after each commit that is durable, when the file grows, or when a failure latches the store. Answers how to end that. */
-  on<Name extends keyof EngineEvents>(name: Name, listener: EngineEvents[Name]): () => void {
-    const listeners = this.#listeners[name] as Set<EngineEvents[Name]>;
-    listeners.add(listener);
-    return () => listeners.delete(listener);
+  on<Name extends keyof StoreEvents>(name: Name, listener: StoreEvents[Name]): () => void {
+    return this.#listeners.add(name, listener);
   }
 
   /**
@@ -330,20 +321,7 @@ export class Store extends StoreState {
     const engine = this.#engine;
     if (engine.inTransaction) engine.rollback();
     for (const view of [...this.#views]) view.close();
-    engine.fold();
-  }
-}
-
-/** A listener that throws is its maker's affair: the commit has happened. */
-function tell<A extends unknown[]>(listeners: ReadonlySet<(...args: A) => void>, ...args: A): void {
-  for (const listener of listeners) {
-    try {
-      listener(...args);
-    } catch (error) {
-      queueMicrotask(() => {
-        throw error;
-      });
-    }
+    foldStore(engine);
   }
 }
 
