@@ -189,6 +189,106 @@ const THIN_ROOTS: CommandSpec = {
   load: () => import('./thin-roots.ts'),
 };
 
+const POOL: readonly OptionSpec[] = [
+  { long: 'metadata-dev', value: 'FILE', required: true, help: 'Specify the pool metadata device' },
+  { long: 'data-dev', value: 'FILE', required: true, help: 'Specify the pool data device' },
+];
+
+const SIZE: OptionSpec = {
+  long: 'size',
+  value: 'SECTORS',
+  kind: 'u64',
+  help: 'Length of the volume, which its metadata does not tell [default: to the last mapped block]',
+};
+
+const THIN_EXTRACT: CommandSpec = {
+  name: 'thin_extract',
+  about: 'Copy the bytes of a thin device out of a pool that is not active, also of a damaged one',
+  operands: [],
+  options: [
+    QUIET,
+    JSON_OUTPUT,
+    ...POOL,
+    { long: 'dev-id', value: 'DEV_ID', kind: 'u64', required: true, help: 'Specify the thin device' },
+    { long: 'output', short: 'o', value: 'FILE', help: 'Write a sparse file rather than to stdout' },
+    SIZE,
+    { ...SNAPSHOT, conflicts: ['repair', 'choose'] },
+    { long: 'repair', short: 'r', help: 'Take the roots that thin_repair would take' },
+    CHOOSE,
+    ...OVERRIDES,
+  ],
+  exitCodes: { [EXIT.failure]: 'also: some blocks could not be resolved; all others were copied' },
+  load: () => import('./thin-extract.ts'),
+};
+
+const THIN_TRIM: CommandSpec = {
+  name: 'thin_trim',
+  about: 'Issue discard requests for free pool space (offline tool).',
+  operands: [],
+  options: [QUIET, JSON_OUTPUT, ...POOL],
+  exitCodes: { [EXIT.precheck]: 'the metadata contains errors; nothing was discarded' },
+  load: () => import('./thin-trim.ts'),
+};
+
+const THIN_SHRINK: CommandSpec = {
+  name: 'thin_shrink',
+  about: 'Rewrite xml metadata and move data in an inactive pool.',
+  operands: [],
+  options: [
+    QUIET,
+    JSON_OUTPUT,
+    { long: 'input', short: 'i', value: 'FILE', required: true, help: 'Specify thinp metadata xml file' },
+    { long: 'output', short: 'o', value: 'FILE', required: true, help: 'Specify output xml file' },
+    { long: 'data', value: 'FILE', required: true, help: 'Specify pool data device where data will be moved' },
+    {
+      long: 'nr-blocks',
+      value: 'NUM',
+      kind: 'u64',
+      required: true,
+      help: 'Specify new size for the pool (in data blocks)',
+    },
+    { long: 'no-copy', help: 'Skip the copying of data, useful for benchmarking' },
+    { long: 'binary', help: 'Perform binary metadata rebuild rather than XML rewrite' },
+  ],
+  load: () => import('./thin-shrink.ts'),
+};
+
+const THIN_MIGRATE: CommandSpec = {
+  name: 'thin_migrate',
+  about: 'Migrate a thin volume from one pool to another.',
+  operands: [],
+  options: [
+    QUIET,
+    JSON_OUTPUT,
+    { long: 'metadata-dev', value: 'FILE', help: 'Specify the metadata device of the inactive source pool' },
+    { long: 'data-dev', value: 'FILE', help: 'Specify the data device of the inactive source pool' },
+    { long: 'dev-id', value: 'DEV_ID', kind: 'u64', help: 'Specify the thin device in the source pool' },
+    { long: 'dest-dev', value: 'DEVICE', help: 'Specify the output device', conflicts: ['dest-file'] },
+    { long: 'dest-file', value: 'FILE', help: 'Specify the output file' },
+    { long: 'buffer-size-meg', value: 'MB', kind: 'u32', help: 'Specify the size of the copy buffers, in megabytes' },
+    SIZE,
+    { long: 'zero-dest', help: 'Write zeros to the output device where nothing is mapped' },
+    { long: 'source-dev', value: 'DEVICE', help: 'Not supported: a live device', hidden: true },
+  ],
+  load: () => import('./thin-migrate.ts'),
+};
+
+const THIN_STAT: CommandSpec = {
+  name: 'thin_stat',
+  about: 'Tool to show metadata statistics',
+  operands: [INPUT],
+  options: [
+    JSON_OUTPUT,
+    {
+      long: 'op',
+      value: 'OP',
+      choices: ['data_blocks', 'metadata_blocks', 'data_run_len'],
+      help: 'Choose the target to stat [default: data_blocks]',
+    },
+  ],
+  load: () => import('./thin-stat.ts'),
+};
+
 /** In the order of the handbook. */
 export const THIN_TOOLS: readonly CommandSpec[] = [
   THIN_REPAIR,
@@ -199,7 +299,9 @@ export const THIN_TOOLS: readonly CommandSpec[] = [
   THIN_METADATA_SIZE,
   THIN_METADATA_PACK,
   THIN_METADATA_UNPACK,
+  THIN_EXTRACT,
+  THIN_TRIM,
+  THIN_SHRINK,
+  THIN_MIGRATE,
+  THIN_STAT,
 ];
-
-/** Exit codes of commands that check before they do anything. */
-export const PRECHECK_EXIT = { [EXIT.precheck]: 'the preliminary check failed; nothing was done' } as const;
