@@ -1,6 +1,6 @@
 /** Hostile images of thin pools: valid checksums, and content that no pool has. */
 
-import { CorruptionError, isFatal, PersistentDataError } from 'persistent-data/base';
+import { CorruptionError, isFatal, ParseError, PersistentDataError } from 'persistent-data/base';
 import { MemoryDevice } from 'persistent-data/io';
 import {
   auditThin,
@@ -11,12 +11,25 @@ import {
   ThinPlayer,
   type ThinScriptShape,
 } from 'persistent-data/testing';
-import { checkThin, type ThinDevice, ThinMetadata } from 'persistent-data/thin';
+import {
+  checkThin,
+  dumpThin,
+  dumpThinXml,
+  findRoots,
+  planRepair,
+  readThinXml,
+  repairedView,
+  restoreThinXml,
+  type ThinDevice,
+  ThinMetadata,
+  type ThinVisitor,
+} from 'persistent-data/thin';
 import { Failure, type Run, textOf } from './campaign.ts';
 import { playerOptions } from './thin-pool.ts';
 
 const NR_POOLS = 60;
 const MAX_MS = 5000;
+const MAX_RSS = 2 ** 30;
 /** More findings than these say nothing new. */
 const MAX_FINDINGS = 2000;
 
@@ -53,7 +66,7 @@ interface Input {
   readonly changes: readonly number[];
 }
 
-const TYPED = (error: unknown): boolean => error instanceof PersistentDataError;
+const TYPED = (error: unknown): boolean => error instanceof PersistentDataError || error instanceof ParseError;
 
 class Trial {
   readonly device: MemoryDevice;
@@ -161,6 +174,8 @@ function tryInput(patient: ThinPatient, input: Input, note: Run['note']): string
   const done = input.changes.flatMap((seed) => mutateThin(patient, device, new Random(seed)) ?? []);
   const trial = new Trial(device, done);
   const random = new Random(input.changes[0] ?? 0);
+  // As it was before anything was changed in it.
+  const original = device.fork();
   try {
     const isSound = check(trial, device);
     note(isSound ? 'passed' : 'refused');
@@ -168,14 +183,80 @@ function tryInput(patient: ThinPatient, input: Input, note: Run['note']): string
     if (metadata !== undefined) {
       lookAround(trial, metadata);
       if (isSound && trial.nrErrors > 0) throw new Error('the check finds nothing, and it cannot be read');
+      if (isSound && trial.attempt('dump a sound pool', () => dumpThin(device, NOWHERE) ?? true) === undefined) {
+        throw new Error('the check finds nothing, and it cannot be dumped');
+      }
       if (random.chance(0.25)) compareVerdicts(trial, device, isSound);
       changePool(trial, metadata, random);
     }
+    if (random.chance(0.25)) dumpAndRestore(trial, original, random);
+    if (random.chance(0.25)) repair(trial, original);
     return undefined;
   } catch (error) {
     const stack = error instanceof Error ? (error.stack ?? '').split('\n').slice(1, 6).join('\n') : '';
     return `${trial.stage}: ${textOf(error)}\n  done to it: ${done.join('; ')}\n${stack}`;
   }
+}
+
+const NOTHING = (): void => undefined;
+
+/** Takes all, keeps nothing. */
+const NOWHERE: ThinVisitor = {
+  superblockBegin: NOTHING,
+  superblockEnd: NOTHING,
+  defBegin: NOTHING,
+  defEnd: NOTHING,
+  deviceBegin: NOTHING,
+  deviceEnd: NOTHING,
+  map: NOTHING,
+  ref: NOTHING,
+};
+
+/** A dump, and what can be made of one: it is read, changed as a text, restored. */
+function dumpAndRestore(trial: Trial, device: MemoryDevice, random: Random): void {
+  const xml = trial.attempt('dump', () => dumpThinXml(device));
+  if (xml === undefined) return;
+  trial.attempt('read the dump', () => readThinXml([new TextEncoder().encode(xml)], NOWHERE));
+  const mangled = mangle(xml, random);
+  trial.attempt('read a changed dump', () => readThinXml([new TextEncoder().encode(mangled)], NOWHERE));
+  const target = new MemoryDevice({ nrBlocks: 300 });
+  const isRestored = trial.attempt('restore', () => {
+    restoreThinXml(target, random.chance(0.5) ? xml : mangled, { cacheBlocks: 64 });
+    return true;
+  });
+  if (!isRestored) return;
+  const { problems } = auditThin(target);
+  if (problems.length > 0) throw new Error(`what was restored is not sound: ${problems.slice(0, 3).join('; ')}`);
+}
+
+/** Cuts, doubles, exchanges and changes pieces of a text. */
+function mangle(xml: string, random: Random): string {
+  let text = xml;
+  for (let i = random.between(1, 4); i > 0; i -= 1) {
+    const [a, b] = [random.below(text.length + 1), random.below(text.length + 1)].sort((x, y) => x - y) as [
+      number,
+      number,
+    ];
+    const end = random.chance(0.7) ? Math.min(b, a + random.below(12)) : b;
+    const numbers = ['0', '-1', '18446744073709551615', '1e9', '16777216', '99999999999999999999', '"', '<', '&#0;'];
+    const middle = random.pick([
+      () => '',
+      () => text.slice(a, end).repeat(2),
+      () => random.pick(numbers),
+      () => String.fromCharCode(random.below(300)),
+    ])();
+    text = text.slice(0, a) + middle + text.slice(end);
+  }
+  return text;
+}
+
+/** Looks for roots that are whole, and reads the pool by them. */
+function repair(trial: Trial, device: MemoryDevice): void {
+  const found = trial.attempt('find roots', () => findRoots(device));
+  if (found === undefined) throw new Error('to look for roots threw');
+  const plan = trial.attempt('plan a repair', () => planRepair(found));
+  if (plan === undefined) return;
+  trial.attempt('dump what a repair takes', () => dumpThin(repairedView(device, plan), NOWHERE));
 }
 
 /** What nobody relies on, and the tools do not verify: sums over counts. */
@@ -191,12 +272,13 @@ function compareVerdicts(trial: Trial, device: MemoryDevice, isSound: boolean): 
 }
 
 /** One image. */
-export async function runThinFuzz({ random, count, note }: Run): Promise<void> {
+export async function runThinFuzz({ random, count, note, index }: Run): Promise<void> {
   const pool = random.below(NR_POOLS);
   const patient = await patientNumber(pool);
   const changes = Array.from({ length: random.pick([1, 1, 1, 2, 3, 5]) }, () => random.uint32());
   const problem = tryInput(patient, { pool, changes }, note);
   count(1);
+  if (index % 1000 === 999 && process.memoryUsage.rss() > MAX_RSS) throw new Failure('it uses more than 1 GiB', '');
   if (problem === undefined) return;
   let smallest = changes;
   for (const change of changes) {

@@ -50,7 +50,10 @@ export class RedoLog {
     this.#journal = journal;
   }
 
-  /** A record ends, or operations were taken back: the next operation has to say anew what it is about. */
+  /**
+   * A record ends, operations were taken back, or one was about no collection: the next operation has to say anew what it is about. A replay
+   * forgets at the same places.
+   */
   forgetSelection(): void {
     this.#selected = undefined;
   }
@@ -130,6 +133,7 @@ export class RedoLog {
   ): void {
     const { kind, levels, valueSize } = shape;
     this.#words(OP.createCollection, branchId, kind | (levels << 8), valueSize, ...text(name), ...text(schema));
+    this.forgetSelection();
   }
 
   deleteCollection(branchId: number, id: number): void {
@@ -139,6 +143,7 @@ export class RedoLog {
 
   createSnapshot(branchId: number, flags: number, createdMs: number, name: string): void {
     this.#words(OP.createSnapshot, branchId, flags, ...halves(createdMs), ...text(name));
+    this.forgetSelection();
   }
 
   deleteSnapshot(id: number): void {

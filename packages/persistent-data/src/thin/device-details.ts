@@ -1,4 +1,4 @@
-import { highHalf, joinKey, lowHalf, type U64 } from '../base/index.ts';
+import { CorruptionError, highHalf, joinKey, lowHalf, type U64 } from '../base/index.ts';
 import { readU64, type ValueType, writeU64 } from '../btree/index.ts';
 import { DEVICE_DETAILS } from '../format/index.ts';
 
@@ -25,8 +25,13 @@ export const DEVICE_DETAILS_TYPE: ValueType<DeviceDetails> = {
   size: DEVICE_DETAILS.size,
   read: (slab, at) => {
     const { words } = slab;
+    const mappedBlocks = readU64(slab, at + MAPPED_BLOCKS);
+    if (!Number.isSafeInteger(mappedBlocks)) {
+      const message = `Cannot read device_details: mappedBlocks is ${mappedBlocks}, less than 2^53 is wanted`;
+      throw new CorruptionError(message, { kind: 'device_details', field: 'mappedBlocks', found: mappedBlocks });
+    }
     return {
-      mappedBlocks: readU64(slab, at + MAPPED_BLOCKS),
+      mappedBlocks,
       transactionId: joinKey(words[(at + TRANSACTION_ID + 4) >>> 2]!, words[(at + TRANSACTION_ID) >>> 2]!),
       creationTime: words[(at + CREATION_TIME) >>> 2]!,
       snapshottedTime: words[(at + SNAPSHOTTED_TIME) >>> 2]!,

@@ -52,7 +52,11 @@ export function dumpThin(
   options: ThinDumpOptions = {},
 ): void {
   const device = metadataDevice(source);
-  const blockManager = new BlockManager(device, { cacheBlocks: CACHE_BLOCKS, readOnly: true });
+  const blockManager = new BlockManager(device, {
+    // No more than there are: a small pool is dumped without 16 MiB of zeros being made.
+    cacheBlocks: Math.max(32, Math.min(CACHE_BLOCKS, device.nrBlocks)),
+    readOnly: true,
+  });
   const reader: BlockReader = { blockManager, read: (b, validator) => blockManager.read(b, validator) };
   const live = readSuperblock(reader, SUPERBLOCK_LOCATION);
   const isSnapshot = (options.metadataSnapshot ?? false) !== false;
@@ -124,7 +128,13 @@ function dumpDevices(devices: readonly DumpedDevice[], parts: DumpParts): void {
 
 function readSuperblock(reader: BlockReader, block: number): ThinSuperblock {
   const base = reader.read(block, THIN_SUPERBLOCK_VALIDATOR);
-  return readThinSuperblock(reader.blockManager.slab, base);
+  const superblock = readThinSuperblock(reader.blockManager.slab, base);
+  const { nrBlocks } = superblock.dataSpaceMapRoot;
+  if (!Number.isSafeInteger(nrBlocks)) {
+    const message = `Cannot read thin_superblock block ${block}: it says ${nrBlocks} data blocks, less than 2^53 is wanted`;
+    throw new CorruptionError(message, { block, kind: 'thin_superblock', field: 'nrBlocks', found: nrBlocks });
+  }
+  return superblock;
 }
 
 function readHeldSuperblock(
