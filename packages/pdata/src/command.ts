@@ -46,8 +46,8 @@ export interface CommandSpec {
 
 /** What a command's file exports. */
 export interface CommandModule {
-  /** Does the work and answers the exit code. What it throws is printed, and the exit code is 64. */
-  readonly run: (args: Arguments) => number | Promise<number>;
+  /** Does the work and answers the exit code. What it throws is printed, and the exit code is 64. @param commands - The whole table. */
+  readonly run: (args: Arguments, commands: readonly CommandSpec[]) => number | Promise<number>;
 }
 
 /** Exit codes of all commands. */

@@ -1,6 +1,5 @@
 /** The program's entry: finds the command by the name the program was called by, or by the first argument, and runs it. */
 
-import { readFileSync } from 'node:fs';
 import { basename } from 'node:path';
 import { parseArguments } from './arguments.ts';
 import { type CommandSpec, EXIT } from './command.ts';
@@ -9,11 +8,7 @@ import { failureText } from './failure.ts';
 import { helpText } from './help.ts';
 import { ClosedOutputError, writeStdout } from './standard-output.ts';
 import { UsageError } from './usage-error.ts';
-
-function version(): string {
-  const text = readFileSync(new URL('../package.json', import.meta.url), 'utf8');
-  return (JSON.parse(text) as { version: string }).version;
-}
+import { version } from './version.ts';
 
 function usageList(): string {
   const names = COMMANDS.map(({ name }) => `  ${name}`).sort();
@@ -28,7 +23,7 @@ async function runCommand(command: CommandSpec, argv: readonly string[]): Promis
   const args = parseArguments(command, argv);
   if (args.has('help')) writeStdout(helpText(command));
   else if (args.has('version')) writeStdout(`${version()}\n`);
-  else return await (await command.load()).run(args);
+  else return await (await command.load()).run(args, COMMANDS);
   return EXIT.ok;
 }
 
