@@ -5,13 +5,6 @@ import { BLOCK_SIZE, type BlockDevice } from 'persistent-data/io';
 import { salvageMappings } from 'persistent-data/thin';
 import { writeStdout } from './standard-output.ts';
 
-/** A run of mappings: where it is in the volume, and where on the data device. In data blocks. */
-export interface VolumeRun {
-  readonly virtualBegin: number;
-  readonly dataBegin: number;
-  readonly length: number;
-}
-
 /** Virtual blocks that cannot be resolved; half-open, `end` may be Infinity. */
 export interface VolumeHole {
   readonly begin: number;
