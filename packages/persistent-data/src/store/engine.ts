@@ -36,6 +36,8 @@ export class Engine {
   readonly #usability: Usability;
   readonly #group: GroupCommit;
   #toldFailure = false;
+  /** A rollback could not be finished for want of room on the host. */
+  #stalled = false;
   /** Where the running transaction's operations begin. */
   #mark = 0;
 
@@ -67,6 +69,11 @@ export class Engine {
     return this.#usability.isClosed;
   }
 
+  /** Whether the last rollback could not be finished: the next call tries again. */
+  get isStalled(): boolean {
+    return this.#stalled;
+  }
+
   /** Whether a failure has ended all use. */
   get isLatched(): boolean {
     return this.disk.failure !== undefined;
@@ -87,11 +94,13 @@ export class Engine {
 
   /** @throws {StateError | ReadOnlyError} when the store can't be used: closed, latched, or its transaction is broken. */
   refuseUnusable(action: string): void {
+    if (this.#stalled && !this.closed && !this.isLatched) this.#reopen();
     this.#usability.refuseUnusable(action);
   }
 
   /** As {@link refuseUnusable}, for changes. */
   refuseReadOnly(action: string): void {
+    this.refuseUnusable(action);
     this.#usability.refuseReadOnly(action);
   }
 
@@ -188,7 +197,7 @@ export class Engine {
     try {
       return work();
     } catch (error) {
-      if (this.inTransaction && !this.isLatched && !this.closed) this.rollback();
+      if (this.inTransaction && !this.isLatched && !this.closed) this.#rollBackQuietly();
       throw error;
     }
   }
@@ -210,6 +219,15 @@ export class Engine {
     this.inTransaction = false;
     if (this.#usability.broken === undefined && !this.journal.overflowed && this.journal.mark === this.#mark) return;
     this.#rollBackTo(this.#mark);
+  }
+
+  /** Rolls back for an error that is thrown anyway. What goes wrong here, the next call says. */
+  #rollBackQuietly(): void {
+    try {
+      this.rollback();
+    } catch (error) {
+      if (!this.#stalled && !this.isLatched) throw error;
+    }
   }
 
   /** Makes everything that is committed part of a checkpoint, durably. @param withProof - see `writeCheckpoint`. */
@@ -239,7 +257,7 @@ export class Engine {
   close(): void {
     if (this.closed) return;
     try {
-      if (!this.isLatched) {
+      if (!this.isLatched && !this.#stalled) {
         if (this.inTransaction) this.rollback();
         if (this.journal.isOpen) this.#commit();
         this.disk.finishPending();
@@ -348,23 +366,30 @@ export class Engine {
 
   /** Back to the last checkpoint, then through what was committed since; up to `mark`, or without anything that is in no record. */
   #rollBackTo(mark: number | undefined): void {
-    const { blockManager, recording, kept } = this.disk.parts;
     this.#usability.broken = undefined;
-    this.stamp++;
     if (mark === undefined) this.journal.rewindAll();
     else this.journal.rewind(mark);
     this.log.forgetSelection();
+    this.#reopen();
+    if (mark === undefined) this.#group.rejectAll(new StateError('Cannot commit: the transaction was rolled back'));
+    else this.#foldCostly();
+  }
+
+  /** Opens the last checkpoint, and replays the journal. On a full host that may fail; then the next call tries again. */
+  #reopen(): void {
+    const { blockManager, recording, kept } = this.disk.parts;
+    this.#stalled = true;
+    this.stamp++;
     try {
       blockManager.forgetDirty();
       recording.clear();
       this.core = StoreCore.open(blockManager, this.superblock, kept);
       this.space.reopened(this.core);
       this.replay();
+      this.#stalled = false;
     } catch (error) {
-      throw this.#latch(error);
+      throw error instanceof NoSpaceError && blockManager.failure === undefined ? error : this.#latch(error);
     }
-    if (mark === undefined) this.#group.rejectAll(new StateError('Cannot commit: the transaction was rolled back'));
-    else this.#foldCostly();
   }
 
   /** After a rollback that had much to replay: makes the next one cheap. */

@@ -301,7 +301,7 @@ export class Store extends StoreState {
     const engine = this.#engine;
     if (engine.closed) return;
     try {
-      if (!engine.isLatched && !engine.readOnly) this.#tidy();
+      if (!engine.isLatched && !engine.isStalled && !engine.readOnly) this.#tidy();
       engine.close();
     } finally {
       this.#compacted?.close();
