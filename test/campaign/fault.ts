@@ -1,10 +1,9 @@
-/** An error at every single call of a script: the thin part. */
+/** An error at every single call of a script: on thin metadata and, every third, on a Store. */
 
 import { PersistentDataError } from 'persistent-data/base';
 import type { MemoryDevice } from 'persistent-data/io';
 import {
   auditThin,
-  type CallKind,
   describePool,
   type Fault,
   FaultDevice,
@@ -15,9 +14,10 @@ import {
   type ThinStep,
 } from 'persistent-data/testing';
 import { type Campaign, Failure, type Run, textOf } from './campaign.ts';
+import { runStoreFault } from './fault-store.ts';
+import { CALL_KINDS, faultsAt, namesReason } from './faults.ts';
 import { emptyPool, playerOptions, poolProblem } from './thin-pool.ts';
 
-const KINDS: readonly CallKind[] = ['read', 'write', 'flush', 'resize'];
 const SIZES = { metadata: 128, data: 500 };
 
 export interface FaultCase {
@@ -25,31 +25,11 @@ export interface FaultCase {
   readonly options: Parameters<typeof ThinPlayer.open>[1];
 }
 
-/** Every fault that is worth a try at call `at` of a kind. */
-function faultsAt(kind: CallKind, at: number): Fault[] {
-  const faults: Fault[] = [
-    { kind: 'error', call: kind, at },
-    { kind: 'error', call: kind, at, forever: true },
-  ];
-  if (kind === 'write')
-    faults.push({ kind: 'partialWrite', at, blocks: 1 }, { kind: 'error', call: kind, at, code: 'ENOSPC' });
-  if (kind === 'flush') faults.push({ kind: 'failedFlush', at });
-  return faults;
-}
-
 /** Counts the calls of a script that nothing happens to. */
 async function countCalls({ script, options }: FaultCase): Promise<FaultDevice['calls']> {
   const device = new FaultDevice(emptyPool(SIZES.metadata, SIZES.data));
   await ThinPlayer.open(device, options).playAll(script);
   return device.calls;
-}
-
-/** Whether an error, or what caused it, is the one that the device gave. */
-function namesReason(error: unknown): boolean {
-  for (let at = error; at instanceof Error; at = at.cause) {
-    if (/EIO|ENOSPC|injected|I\/O|failed|fault/i.test(at.message)) return true;
-  }
-  return false;
 }
 
 /** Insists that a latched pool refuses all work, each time with the reason. */
@@ -177,9 +157,15 @@ export const FAULT: Campaign = {
   states: 'calls that failed',
   hangSeconds: 120,
   ci: { runs: CI_RUNS },
-  async run({ random, count, index }: Run): Promise<void> {
+  async run(run: Run): Promise<void> {
+    const { random, count, index } = run;
+    const nrSteps = index < CI_RUNS ? 30 : 60;
+    if (index % 3 === 2) {
+      await runStoreFault(run, nrSteps);
+      return;
+    }
     const script = randomThinScript(random, {
-      nrSteps: index < CI_RUNS ? 30 : 60,
+      nrSteps,
       maxWrite: 60,
       nrVirtualBlocks: 2000,
       maxDataBlocks: 1500,
@@ -194,7 +180,7 @@ export const FAULT: Campaign = {
       if (problem !== undefined) throw new Failure(problem, { script });
     }
     const calls = await countCalls(each);
-    for (const kind of KINDS) {
+    for (const kind of CALL_KINDS) {
       for (let at = 0; at < calls[kind]; at += 1) {
         for (const fault of faultsAt(kind, at)) {
           const problem = await problemOf(each, fault);

@@ -1,0 +1,144 @@
+/** Hostile images of stores. */
+
+import { ParseError, PersistentDataError } from 'persistent-data/base';
+import { blockChecksum, SALT, WORDS_PER_BLOCK } from 'persistent-data/format';
+import { BLOCK_SIZE, MemoryDevice } from 'persistent-data/io';
+import { Store, type StoreState, u32 } from 'persistent-data/store';
+import { Random } from 'persistent-data/testing';
+import { Failure, type Run, textOf } from './campaign.ts';
+import { randomStoreScript, StorePlayer } from './store-script.ts';
+
+const NR_STORES = 24;
+const MAX_ENTRIES = 3000;
+const MAX_MS = 5000;
+const OPTIONS = { journalBlocks: 4, cacheBytes: 32 * BLOCK_SIZE };
+const TELLING = [0, 1, 2, 3, 255, 4096, 16320, 0x7fff_ffff, 0xffff_ffff];
+
+interface Patient {
+  readonly device: MemoryDevice;
+  readonly words: Uint32Array;
+  /** Blocks that are not zeros, with the salt of their checksum where they have one. */
+  readonly blocks: readonly (readonly [block: number, salt: number | undefined])[];
+}
+
+const patients = new Map<number, Patient>();
+
+async function patientNumber(index: number): Promise<Patient> {
+  const known = patients.get(index);
+  if (known !== undefined) return known;
+  const random = new Random(2_000_000 + index);
+  const device = new MemoryDevice({ nrBlocks: 0 });
+  const player = new StorePlayer(device, OPTIONS);
+  player.open();
+  for (const step of randomStoreScript(random, random.pick([5, 30, 60]), random.pick([20, 300])))
+    await player.play(step);
+  await player.settle();
+  // Half of them closed, half of them with a journal that has to be replayed.
+  if (index % 2 === 0) player.store.close();
+  const words = new Uint32Array(device.toBytes().buffer);
+  const salts = Object.values(SALT);
+  const blocks = Array.from({ length: device.nrBlocks }, (_, block) => block)
+    .filter((block) =>
+      words.subarray(block * WORDS_PER_BLOCK, (block + 1) * WORDS_PER_BLOCK).some((word) => word !== 0),
+    )
+    .map((block) => {
+      const base = block * WORDS_PER_BLOCK;
+      return [block, salts.find((salt) => blockChecksum(words, base, salt) === words[base])] as const;
+    });
+  const patient = { device: device.fork(), words, blocks };
+  patients.set(index, patient);
+  return patient;
+}
+
+/** Changes one block and seals it again, if it has a seal. Says what was done. */
+function mutate({ words, blocks }: Patient, device: MemoryDevice, random: Random): string {
+  const [block, salt] = random.pick(blocks);
+  const copy = words.slice(block * WORDS_PER_BLOCK, (block + 1) * WORDS_PER_BLOCK);
+  const word = random.chance(0.5) ? random.between(1, 40) : random.below(WORDS_PER_BLOCK);
+  const doers: Record<string, () => void> = {
+    set: () => {
+      copy[word] = random.chance(0.5) ? random.below(device.nrBlocks + 2) : random.pick(TELLING);
+    },
+    flip: () => {
+      copy[word] = (copy[word] as number) ^ (1 << random.below(32));
+    },
+    noise: () => {
+      for (let i = word; i < Math.min(WORDS_PER_BLOCK, word + 60); i += 1) copy[i] = random.uint32();
+    },
+    copy: () => {
+      const [other] = random.pick(blocks);
+      copy.set(words.subarray(other * WORDS_PER_BLOCK, (other + 1) * WORDS_PER_BLOCK));
+      copy[2] = block;
+    },
+    zero: () => {
+      copy.fill(0);
+    },
+  };
+  const name = random.pick(Object.keys(doers));
+  (doers[name] as () => void)();
+  if (salt !== undefined && random.chance(0.95)) copy[0] = blockChecksum(copy, 0, salt);
+  device.write(block, [new Uint8Array(copy.buffer)]);
+  return `${name} at word ${word} of block ${block}`;
+}
+
+function readSome(state: StoreState): void {
+  for (const { name } of state.collections().slice(0, 5)) {
+    let nrEntries = 0;
+    const tree = state.tree(name, { value: u32 });
+    for (const _ of tree.entries()) if (++nrEntries >= MAX_ENTRIES) break;
+    tree.get(17);
+  }
+}
+
+/** Opens, reads, checks, changes and closes a store; each may fail, with an error of a known kind. */
+function tryStore(device: MemoryDevice, random: Random): void {
+  let stage = '';
+  const attempt = <T>(name: string, work: () => T): T | undefined => {
+    stage = name;
+    const begin = performance.now();
+    try {
+      return work();
+    } catch (error) {
+      if (!(error instanceof PersistentDataError) && !(error instanceof ParseError)) {
+        throw new Error(`${stage}: ${textOf(error)}`, { cause: error });
+      }
+      return undefined;
+    } finally {
+      stage += ` (${Math.round(performance.now() - begin)} ms)`;
+    }
+  };
+  const begin = performance.now();
+  attempt('open read-only', () =>
+    readSome(Store.open(device.fork(), { cacheBytes: OPTIONS.cacheBytes, readOnly: true })),
+  );
+  const store = attempt('open', () => Store.open(device, OPTIONS));
+  if (store !== undefined) {
+    attempt('read', () => readSome(store));
+    attempt('snapshots', () => {
+      for (const snapshot of store.snapshots().slice(0, 4)) readSome(snapshot);
+    });
+    attempt('check', () => [...store.check()].length);
+    attempt('change', () => store.transact(() => store.tree('t0', { value: u32 }).set(random.below(4000), 1)));
+    attempt('delete a range', () => store.tree('t1', { value: u32 }).deleteRange(0, 500));
+    attempt('snapshot', () => store.snapshot('fuzz'));
+    attempt('restore', () => store.snapshots()[0]?.restore());
+    attempt('close', () => store.close());
+  }
+  if (performance.now() - begin > MAX_MS) throw new Error(`it took too long, the last was ${stage}`);
+}
+
+/** One image. */
+export async function runStoreFuzz({ random, count }: Run): Promise<void> {
+  const index = random.below(NR_STORES);
+  const patient = await patientNumber(index);
+  const device = patient.device.fork();
+  const done = Array.from({ length: random.pick([1, 1, 2, 4]) }, () => mutate(patient, device, random));
+  try {
+    tryStore(device, random);
+    count(1);
+  } catch (error) {
+    const { cause } = error as Error;
+    const stack = cause instanceof Error ? `\n${cause.stack?.split('\n').slice(1, 6).join('\n')}` : '';
+    throw new Failure(`${textOf(error)}${stack}`, { store: index, done });
+  }
+}
