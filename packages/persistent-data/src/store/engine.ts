@@ -1,4 +1,5 @@
-import { NoSpaceError, PersistentDataError, StateError } from '../base/index.ts';
+import { NoSpaceError, StateError } from '../base/index.ts';
+import { type CommitHost, CommitWriter } from './commit-writer.ts';
 import { StoreCore } from './core.ts';
 import { type DiskParts, StoreDisk } from './disk.ts';
 import type { StoreEvents } from './events.ts';
@@ -23,7 +24,7 @@ const COSTLY_REPLAY_BYTES = 65536;
  * - The first failed write or flush latches: nothing more is written, every call fails with the reason. A full host does not: what could not be
  *   committed is rolled back.
  */
-export class Engine {
+export class Engine implements CommitHost {
   events: StoreEvents;
   disk: StoreDisk;
   core: StoreCore;
@@ -35,6 +36,7 @@ export class Engine {
   inTransaction = false;
   readonly #usability: Usability;
   readonly #group: GroupCommit;
+  readonly #writer: CommitWriter;
   #toldFailure = false;
   /** A rollback could not be finished for want of room on the host. */
   #stalled = false;
@@ -52,12 +54,13 @@ export class Engine {
     this.disk = new StoreDisk(parts, state.superblock, state.journal);
     this.log = new RedoLog(state.journal);
     this.space = new Space(this.disk, state.core, (event) => this.events.grow(event));
+    this.#writer = new CommitWriter(this);
     const engine = this;
     this.#group = new GroupCommit({
       get isLatched() {
         return engine.isLatched;
       },
-      writeGroup: () => this.#writeGroup(),
+      writeGroup: () => this.#writer.writeGroup(),
     });
   }
 
@@ -135,7 +138,7 @@ export class Engine {
   /** A change failed half-way: the transaction has to be rolled back; outside one it is, at once. */
   failChange(error: unknown): unknown {
     this.stamp++;
-    if (this.disk.blockManager.failure !== undefined) this.#latch(this.disk.blockManager.failure);
+    if (this.disk.blockManager.failure !== undefined) this.latch(this.disk.blockManager.failure);
     else if (this.inTransaction) this.#usability.broken ??= error;
     else this.#rollBackTo(this.#mark);
     return error;
@@ -178,7 +181,8 @@ export class Engine {
   begin(isShort = false): void {
     this.refuseReadOnly('begin a transaction');
     if (this.inTransaction) throw new StateError('Cannot begin a transaction: one is running, end it first');
-    if (!isShort && this.#group.hasWaiters && this.journal.isOpen && !this.journal.overflowed) this.#writeRecord();
+    if (!isShort && this.#group.hasWaiters && this.journal.isOpen && !this.journal.overflowed)
+      this.#writer.writeRecord();
     this.#setMark();
     this.inTransaction = true;
   }
@@ -232,10 +236,7 @@ export class Engine {
 
   /** Makes everything that is committed part of a checkpoint, durably. @param withProof - see `writeCheckpoint`. */
   checkpoint(withProof = true): void {
-    this.#group.cover(() => {
-      this.disk.finishPending();
-      this.#checkpoint(withProof);
-    });
+    this.#group.cover(() => this.#writer.checkpoint(withProof));
   }
 
   /** Waits while a group has operations that were too many for a record: no rollback could replay them before a checkpoint has them. */
@@ -292,76 +293,12 @@ export class Engine {
   }
 
   #commit(): void {
-    this.#group.cover(() => {
-      if (this.journal.overflowed) {
-        this.disk.finishPending();
-        this.#checkpoint(true);
-      } else {
-        this.#writeRecord();
-        this.#orLatch(() => this.disk.flush());
-        this.events.commit({ generation: this.superblock.generation, checkpoint: false });
-      }
-    });
+    this.#group.cover(() => this.#writer.commit());
   }
 
-  #writeRecord(): void {
-    this.log.forgetSelection();
-    try {
-      this.disk.writeRecord();
-    } catch (error) {
-      throw this.#writeFailed(error);
-    }
-  }
-
-  #checkpoint(withProof: boolean): void {
-    this.#prepare(withProof);
-    this.#orLatch(() => this.disk.finishPending());
-    this.#checkpointDone();
-  }
-
-  #prepare(withProof: boolean): void {
-    const before = this.space.nrAvailable;
-    try {
-      this.disk.prepareCheckpoint(this.core, withProof);
-    } catch (error) {
-      throw this.#writeFailed(error);
-    }
-    this.log = new RedoLog(this.journal);
-    this.space.checkpointWritten(before);
-  }
-
-  #checkpointDone(): void {
-    this.space.checkpointDone();
-    this.events.commit({ generation: this.superblock.generation, checkpoint: true });
-  }
-
-  /** The group's turn. In a transaction that is running now, all before it was sealed when it began. */
-  async #writeGroup(): Promise<void> {
-    const isOpen = this.journal.isOpen && !this.inTransaction;
-    try {
-      if (isOpen && this.journal.overflowed) {
-        this.disk.finishPending();
-        this.#prepare(true);
-        await this.disk.finishPendingAsync();
-        this.#checkpointDone();
-        return;
-      }
-      if (isOpen) this.#writeRecord();
-      await this.disk.flushAsync();
-    } catch (error) {
-      if (this.disk.failure !== undefined) this.#latch(error);
-      throw error;
-    }
-    this.events.commit({ generation: this.superblock.generation, checkpoint: false });
-  }
-
-  /** A write failed. When the host is full, or a block is damaged, the last commit is whole: go back to it. */
-  #writeFailed(error: unknown): unknown {
-    const isClean =
-      error instanceof NoSpaceError || (error instanceof PersistentDataError && error.code === 'PDATA_CORRUPT');
-    if (!isClean || this.isLatched || this.disk.blockManager.failure !== undefined) return this.#latch(error);
+  /** Goes back to the last commit: what is in no record is lost. */
+  rollBackToCommitted(): void {
     this.#rollBackTo(undefined);
-    return error;
   }
 
   /** Back to the last checkpoint, then through what was committed since; up to `mark`, or without anything that is in no record. */
@@ -388,7 +325,7 @@ export class Engine {
       this.replay();
       this.#stalled = false;
     } catch (error) {
-      throw error instanceof NoSpaceError && blockManager.failure === undefined ? error : this.#latch(error);
+      throw error instanceof NoSpaceError && blockManager.failure === undefined ? error : this.latch(error);
     }
   }
 
@@ -396,22 +333,15 @@ export class Engine {
   #foldCostly(): void {
     if (this.disk.isPending || this.journal.isOpen || this.journal.usedBytes < COSTLY_REPLAY_BYTES) return;
     try {
-      this.#checkpoint(true);
+      this.#writer.checkpoint(true);
     } catch (error) {
       // On a full host everything is as it was before.
       if (this.isLatched) throw error;
     }
   }
 
-  #orLatch(call: () => void): void {
-    try {
-      call();
-    } catch (error) {
-      throw this.#latch(error);
-    }
-  }
-
-  #latch(error: unknown): unknown {
+  /** Notes a failure that is final, and answers it. */
+  latch(error: unknown): unknown {
     this.stamp++;
     this.disk.latch(error);
     this.#group.rejectAll(error);
