@@ -71,7 +71,7 @@ test('`DeviceSets` makes a set once, also of more devices than a word has bits',
 });
 
 test('`BlockMarks` refuses to take all memory', () => {
-  const marks = new BlockMarks();
+  const marks = new BlockMarks(2 ** 20);
   expect(() => {
     for (let i = 0; i < 5000; i++) marks.pageOf(i * 256);
   }).toThrow('Cannot count data blocks');

@@ -17,9 +17,6 @@ export interface CensusOptions {
   readonly onProgress?: (nrRead: number) => void;
 }
 
-/** What a block is marked with that more than one mapping refers to. */
-const SHARED = 0xffff_ffff;
-
 /**
  * Counts the data blocks that only one mapping refers to, for each device: what deleting it would free, as `thin_ls` has it. A block that one device maps
  * twice counts as shared, as it does there.
@@ -32,7 +29,10 @@ export function exclusiveBlocks(
   options: CensusOptions = {},
 ): Float64Array {
   const sets = new DeviceSets(devices.length);
-  const marks = new BlockMarks();
+  // What a block is marked with that more than one mapping refers to.
+  const SHARED = devices.length + 1;
+  const marks = new BlockMarks(SHARED);
+  const { pages } = marks;
   const counts = new Float64Array(devices.length + 1);
   const roots = devices.map(({ root }) => root);
   walkShared(
@@ -45,8 +45,9 @@ export function exclusiveBlocks(
       let word = node.valueAt(0) >>> 2;
       const end = word + 2 * node.nrEntries;
       for (; word < end; word += 2) {
-        const page = marks.pageOf(words[word + 1]!);
-        const at = inPage(words[word + 1]!, words[word]!);
+        const high = words[word + 1]!;
+        const page = pages[high >>> 8] ?? marks.pageOf(high);
+        const at = inPage(high, words[word]!);
         const old = page[at]!;
         if (old === SHARED) continue;
         if (old === 0 && !isShared) {
@@ -73,7 +74,7 @@ export function sharingCensus(
   options: CensusOptions = {},
 ): SharingCensus {
   const sets = new DeviceSets(devices.length);
-  const marks = new BlockMarks();
+  const marks = new BlockMarks(Number.MAX_SAFE_INTEGER);
   let counts = new Float64Array(256);
   const roots = devices.map(({ root }) => root);
   walkShared(
