@@ -23,7 +23,9 @@ function check(path: string): void {
   const findings = [...checkThin(device)];
   device.close();
   for (const { severity, message } of findings) say(`   ${severity}: ${message}`);
-  say(`   ${findings.length === 0 ? 'no damage: every node and every reference count is right' : `${findings.length} findings`}`);
+  say(
+    `   ${findings.length === 0 ? 'no damage: every node and every reference count is right' : `${findings.length} findings`}`,
+  );
   if (findings.length > 0) process.exitCode = 1;
 }
 
@@ -32,7 +34,9 @@ function list(path: string): void {
   const pool = ThinMetadata.open(device);
   say('     id  mapped blocks  made at time  in a snapshot at');
   for (const { id, mappedBlocks, creationTime, snapshottedTime } of pool.devices()) {
-    say(`   ${[id, mappedBlocks, creationTime, snapshottedTime].map((n, i) => String(n).padStart([8, 10, 12, 16][i]!)).join('')}`);
+    say(
+      `   ${[id, mappedBlocks, creationTime, snapshottedTime].map((n, i) => String(n).padStart([8, 10, 12, 16][i]!)).join('')}`,
+    );
   }
   pool.close();
   device.close();

@@ -135,4 +135,4 @@ export class SickPool {
 }
 
 /** Bytes before a bitmap's entries. */
-export const BITMAP_ENTRIES_AT = BITMAP_HEADER.size;
+const BITMAP_ENTRIES_AT = BITMAP_HEADER.size;

@@ -14,7 +14,7 @@ export function assert(condition: boolean, text: string): asserts condition {
 
 /** Whether {@link verify} runs its argument: the environment variable `PDATA_VERIFY` is `1`. */
 export const verifyEnabled: boolean =
-  (globalThis as { process?: { env?: Record<string, string | undefined> } }).process?.env?.['PDATA_VERIFY'] === '1';
+  (globalThis as { process?: { env?: { PDATA_VERIFY?: string } } }).process?.env?.PDATA_VERIFY === '1';
 
 /**
  * Runs an expensive check, in tests only (`PDATA_VERIFY=1`). `check` throws or returns false when something is wrong.

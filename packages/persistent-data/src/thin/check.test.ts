@@ -40,7 +40,14 @@ describe('a pool without damage', () => {
     const onPhase = (phase: ThinCheckPhase): void => void phases.push(phase);
     const onProgress = (done: number, total: number): void => void progress.push(done / total);
     expect(check(pool, { onPhase, onProgress })).toEqual([]);
-    expect(phases).toEqual(['details', 'mappings', 'metadata-snapshot', 'data-space-map', 'metadata-space-map']);
+    expect(phases).toEqual([
+      'top-level',
+      'details',
+      'mappings',
+      'metadata-snapshot',
+      'data-space-map',
+      'metadata-space-map',
+    ]);
     expect(progress).toEqual([...progress].sort((a, b) => a - b));
     expect(progress.at(-1)).toBe(1);
   });
