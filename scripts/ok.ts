@@ -27,8 +27,7 @@ const STEPS: Step[] = [
 
   // --- longer steps: only in CI -------------------------------------------------------------------------------------
   { name: 'smoke on node, bun and deno', command: 'npm run --silent smoke', ci: true },
-  // FUZZ SMOKE: add `{ name: 'fuzz smoke', command: 'npm run --silent test:fuzz -- --runs N', ci: true }` here.
-  // CRASH SMOKE: add `{ name: 'crash smoke', command: 'npm run --silent test:crash -- --runs N', ci: true }` here.
+  { name: 'campaigns', command: 'npm run --silent campaign -- ci', ci: true },
   { name: 'kernel oracle', command: 'npm run --silent test:oracle', ci: true },
 ];
 
