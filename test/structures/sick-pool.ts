@@ -133,6 +133,3 @@ export class SickPool {
     return this.#node;
   }
 }
-
-/** Bytes before a bitmap's entries. */
-const BITMAP_ENTRIES_AT = BITMAP_HEADER.size;
