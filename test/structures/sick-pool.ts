@@ -5,7 +5,6 @@
 
 import { Slab } from '../../packages/persistent-data/src/base/index.ts';
 import {
-  BITMAP_HEADER,
   BITMAP_VALIDATOR,
   type BlockValidator,
   blockChecksum,
