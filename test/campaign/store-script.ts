@@ -7,13 +7,16 @@ import { expectSame, type Random } from 'persistent-data/testing';
 /**
  * One step, as plain data. Outside of `begin` and its end each change is a commit of its own. What makes no sense where it stands is skipped.
  *
- * - `set`, `unset`: so many keys from one on. `drop`: a whole tree. `commitAsync`, `await`: as for thin metadata.
+ * - `set`, `unset`: so many keys from one on. `drop`: a whole tree. `element`: of an array; `bits`: of a bitset, both as long as needed.
+ * - `commitAsync`, `await`: as for thin metadata.
  * - `checkpoint`: a check, which makes one first. `reopen`: close and open. `crash`: open again without closing.
  */
 export type StoreStep =
   | readonly ['set', tree: number, key: number, count: number, value: number]
   | readonly ['unset', tree: number, key: number, count: number]
   | readonly ['drop', tree: number]
+  | readonly ['element', index: number, value: number]
+  | readonly ['bits', begin: number, count: number, value: 0 | 1]
   | readonly ['snapshot' | 'remove' | 'restore', name: number]
   | readonly ['begin' | 'commit' | 'commitAsync' | 'await' | 'rollback' | 'checkpoint' | 'reopen' | 'crash'];
 
@@ -30,6 +33,8 @@ const VERBS = {
   set: 30,
   unset: 10,
   drop: 1,
+  element: 6,
+  bits: 4,
   snapshot: 5,
   remove: 4,
   restore: 2,
@@ -56,6 +61,10 @@ export function randomStoreScript(random: Random, nrSteps: number, maxRun: numbe
         return [verb, random.below(NR_TREES), random.below(NR_KEYS), 4 * count];
       case 'drop':
         return [verb, random.below(NR_TREES)];
+      case 'element':
+        return [verb, random.below(random.pick([20, 3000])), random.below(2 ** 32)];
+      case 'bits':
+        return [verb, random.below(random.pick([100, 40_000])), 10 * count, random.chance(0.6) ? 1 : 0];
       case 'snapshot':
       case 'remove':
       case 'restore':
@@ -66,15 +75,38 @@ export function randomStoreScript(random: Random, nrSteps: number, maxRun: numbe
   });
 }
 
+const ARRAY = 'a';
+const BITSET = 'b';
+
 const treeOf = (state: StoreState, name: string) => state.tree(name, { value: u32 });
 
+const arrayOf = (state: StoreState) => state.array(ARRAY, { value: u32 });
+
+/** The entries of a collection, by its name: of a bitset its length at -1, and the bits that are set. */
+function entriesOf(state: StoreState, name: string): [number, number][] {
+  if (name.startsWith('t')) return [...treeOf(state, name).entries()].map(([key, value]) => [Number(key), value]);
+  const entries: [number, number][] = [];
+  if (name === ARRAY) {
+    arrayOf(state).forEach((value, index) => {
+      entries.push([index, value]);
+    });
+    return entries;
+  }
+  const bits = state.bitset(name);
+  entries.push([-1, bits.length]);
+  for (let bit = bits.nextSet(0); bit >= 0 && bit < bits.length; bit = bits.nextSet(bit + 1)) entries.push([bit, 1]);
+  return entries;
+}
+
 function describeState(state: StoreState): string {
-  const trees = state.collections().map(({ name, size }) => {
-    const entries = [...treeOf(state, name).entries()].map(([key, value]) => `${key}=${value}`);
-    if (entries.length !== size) throw new Error(`${name} says it has ${size} entries, ${entries.length} are there`);
+  const collections = state.collections().map(({ name, size }) => {
+    const entries = entriesOf(state, name).map(([key, value]) => `${key}=${value}`);
+    if (name !== BITSET && entries.length !== size) {
+      throw new Error(`${name} says it has ${size} entries, ${entries.length} are there`);
+    }
     return `${name}: ${entries.join(' ')}`;
   });
-  return trees.join('\n');
+  return collections.join('\n');
 }
 
 /** All that a store holds, as text. */
@@ -282,6 +314,10 @@ export class StorePlayer {
       case 'drop':
         if (!next.head.delete(`t${step[1]}`)) return undefined;
         return () => store.delete(`t${step[1]}`);
+      case 'element':
+        return planElement(store, step, next, (change) => this.#inOneTransaction(change));
+      case 'bits':
+        return planBits(store, step, next, (change) => this.#inOneTransaction(change));
       case 'snapshot':
         if (next.snapshots.has(`s${step[1]}`)) return undefined;
         next.snapshots.set(`s${step[1]}`, copyState(next.head));
@@ -309,4 +345,46 @@ export class StorePlayer {
 function setRun(store: Store, [, which, key, count, value]: Extract<StoreStep, readonly ['set', ...unknown[]]>): void {
   const tree = treeOf(store, `t${which}`);
   for (let i = 0; i < count; i += 1) tree.set(key + i, (value + i) % 2 ** 32);
+}
+
+type Together = (change: () => void) => void;
+
+function planElement(
+  store: Store,
+  [, index, value]: Extract<StoreStep, readonly ['element', ...unknown[]]>,
+  next: Model,
+  together: Together,
+): () => void {
+  const array = next.head.get(ARRAY) ?? new Map<number, number>();
+  next.head.set(ARRAY, array);
+  for (let i = array.size; i <= index; i += 1) array.set(i, 0);
+  array.set(index, value);
+  return () =>
+    together(() => {
+      const real = arrayOf(store);
+      if (real.length <= index) real.resize(index + 1, 0);
+      real.set(index, value);
+    });
+}
+
+function planBits(
+  store: Store,
+  [, begin, count, value]: Extract<StoreStep, readonly ['bits', ...unknown[]]>,
+  next: Model,
+  together: Together,
+): () => void {
+  const bits = next.head.get(BITSET) ?? new Map<number, number>([[-1, 0]]);
+  next.head.set(BITSET, bits);
+  const end = begin + count;
+  if ((bits.get(-1) ?? 0) < end) bits.set(-1, end);
+  for (let bit = begin; bit < end; bit += 1) {
+    if (value === 1) bits.set(bit, 1);
+    else bits.delete(bit);
+  }
+  return () =>
+    together(() => {
+      const real = store.bitset(BITSET);
+      if (real.length < end) real.resize(end, false);
+      real.setRange(begin, end, value === 1);
+    });
 }
