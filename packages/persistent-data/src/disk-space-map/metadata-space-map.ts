@@ -177,6 +177,20 @@ export class MetadataSpaceMap implements SpaceMap {
     this.#bootstrap = false;
   }
 
+  /** The block from which on the next free one is looked for. */
+  get cursor(): number {
+    return this.#begin;
+  }
+
+  /**
+   * Looks for the next free block from `b` on. After {@link extend} that is the new space, as the kernel has it: what was free below is used
+   * when the new space is. Who wants it used first goes back.
+   */
+  set cursor(b: number) {
+    assert(this.#depth === 0 && !this.#bootstrap, 'the cursor is not moved while the map changes itself');
+    this.#begin = Math.min(b, this.#map.nrBlocks);
+  }
+
   /** Makes the space smaller. @throws {NoSpaceError} when a block beyond the new end is in use now or was at the last commit. */
   shrink(nrBlocks: number): void {
     refuseUnlessTailFree(this.#map, this.#kept.with(this.#committed), nrBlocks, 'metadata');

@@ -120,7 +120,9 @@ function moveJournal({ device, blockManager, core, superblock, journalBlocks }: 
     if (device.nrBlocks < end) blockManager.resize(end);
     const first = end - 2 * wanted;
     writeZeros(device, first, end);
+    const { cursor } = core.spaceMap;
     core.spaceMap.extend(end - core.spaceMap.nrBlocks);
+    core.spaceMap.cursor = cursor;
     core.tm.incRange(first, end);
     for (const begin of journalBegins) core.tm.decRange(begin, begin + now);
     return { journalBegins: [first, first + wanted], journalBlocks: wanted };

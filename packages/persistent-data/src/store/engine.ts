@@ -107,9 +107,25 @@ export class Engine implements CommitHost {
     this.#usability.refuseReadOnly(action);
   }
 
+  /** @throws {StateError} while a scan runs. */
+  refuseInScan(action: string): void {
+    this.#usability.refuseInScan(action);
+  }
+
+  /** Runs a scan, during which nothing may be changed. */
+  scan(scan: () => void): void {
+    this.#usability.nrScans++;
+    try {
+      scan();
+    } finally {
+      this.#usability.nrScans--;
+    }
+  }
+
   /** Whether a change of this collection can begin at once: the fast path of {@link beginChange}. */
   isReady(raw: RawCollection): boolean {
     const { core, space } = this;
+    if (this.#usability.nrScans > 0) return false;
     return this.inTransaction && raw.epoch === core.epoch && core.spaceMap.nrFree + space.bonus >= space.reserve;
   }
 
@@ -219,6 +235,7 @@ export class Engine implements CommitHost {
   /** Throws away what was done since {@link begin}. Costs nothing when that was nothing, else a replay of what was committed since the checkpoint. */
   rollback(): void {
     if (this.closed || this.isLatched) this.refuseUnusable('roll back');
+    this.#usability.refuseInScan('roll back');
     this.#refuseUnlessRunning('roll back');
     this.inTransaction = false;
     if (this.#usability.broken === undefined && !this.journal.overflowed && this.journal.mark === this.#mark) return;
@@ -236,6 +253,7 @@ export class Engine implements CommitHost {
 
   /** Makes everything that is committed part of a checkpoint, durably. @param withProof - see `writeCheckpoint`. */
   checkpoint(withProof = true): void {
+    this.#usability.refuseInScan('make a checkpoint');
     this.#group.cover(() => this.#writer.checkpoint(withProof));
   }
 
@@ -257,6 +275,7 @@ export class Engine implements CommitHost {
   /** Ends all use. What is on its way is finished first, and an open transaction rolled back. */
   close(): void {
     if (this.closed) return;
+    this.#usability.refuseInScan('close the store');
     try {
       if (!this.isLatched && !this.#stalled) {
         if (this.inTransaction) this.rollback();
@@ -280,7 +299,7 @@ export class Engine implements CommitHost {
 
   /** The transaction ends; answers whether it has changed anything. */
   #endTransaction(): boolean {
-    this.refuseUnusable('commit');
+    this.refuseReadOnly('commit');
     this.#refuseUnlessRunning('commit');
     this.inTransaction = false;
     return this.journal.overflowed || this.journal.mark > this.#mark;

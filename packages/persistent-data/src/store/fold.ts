@@ -9,8 +9,10 @@ export function foldStore(engine: Engine): void {
   disk.finishPending();
   if (!engine.journal.isOpen && engine.journal.usedBytes === 0) return;
   const { device, blockManager } = disk;
+  engine.space.startLow();
   // What the last checkpoint alone uses is free only after the next one.
   engine.checkpoint(device.resize !== undefined);
+  engine.space.startLow();
   let isCut = false;
   try {
     isCut = engine.space.cut();

@@ -87,6 +87,11 @@ export class Space {
     return { version, release };
   }
 
+  /** Lets what is allocated from now on lie as low as it can, so that the end becomes free. */
+  startLow(): void {
+    this.#core.spaceMap.cursor = 0;
+  }
+
   /** Takes the free end out of use, right after a checkpoint. Answers whether that is worth another one: then the file may be cut. */
   cut(): boolean {
     const { spaceMap } = this.#core;
@@ -118,7 +123,10 @@ export class Space {
     }
     if (device.nrBlocks < to || blockManager.nrBlocks < to) blockManager.resize(Math.max(to, device.nrBlocks));
     const before = spaceMap.root.nrAllocated;
+    const { cursor } = spaceMap;
     spaceMap.extend(to - from);
+    // What is left below comes first, or every growth would leave the reserve behind.
+    spaceMap.cursor = cursor;
     this.bonus += to - from - (spaceMap.root.nrAllocated - before);
     this.#setReserve();
     this.#onGrow({ from, to });

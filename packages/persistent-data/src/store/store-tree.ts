@@ -1,4 +1,4 @@
-import { joinKey, type U64 } from '../base/index.ts';
+import { joinKey, type Slab, type U64 } from '../base/index.ts';
 import { forEachEntry, type Keys } from '../btree/index.ts';
 import { NestedBuilder, refuseFull } from './bulk.ts';
 import type { Codec } from './codec.ts';
@@ -228,9 +228,8 @@ export class StoreTree<Key extends Keys = U64, V = unknown> {
   }
 
   /**
-   * Calls `visit` for each entry, in order of the keys: the fastest way through all of a tree. Answering `false` ends it. The tree must not be
-   * changed meanwhile.
-   * @throws {StateError} when it was.
+   * Calls `visit` for each entry, in order of the keys: the fastest way through all of a tree. Answering `false` ends it. Nothing in the store may be
+   * changed meanwhile: that is a `StateError`.
    */
   forEach(visit: (value: V, key: Key) => unknown, begin?: Bound, end?: Bound): void {
     const raw = this.#handle.current();
@@ -242,15 +241,11 @@ export class StoreTree<Key extends Keys = U64, V = unknown> {
     const from = keysOf(begin)?.[0];
     const to = keysOf(end)?.[0];
     const bounds = { ...(from === undefined ? {} : { begin: from }), ...(to === undefined ? {} : { end: to }) };
-    forEachEntry(
-      raw.leafTree,
-      raw.root,
-      (slab, high, low, at) => {
-        const key = high === 0 ? low : joinKey(high, low);
-        return visit(codec.read(slab, at), key as Key);
-      },
-      bounds,
-    );
+    const read = (slab: Slab, high: number, low: number, at: number): unknown => {
+      const key = high === 0 ? low : joinKey(high, low);
+      return visit(codec.read(slab, at), key as Key);
+    };
+    this.#handle.engine.scan(() => forEachEntry(raw.leafTree, raw.root, read, bounds));
   }
 
   #nth(begin: Bound | undefined, end: Bound | undefined, reverse: boolean): [Key, V] | undefined {

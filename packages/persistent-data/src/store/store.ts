@@ -274,7 +274,6 @@ export class Store extends StoreState {
     try {
       const target = openEngine(device, { ...this.#options, readOnly: false, create: true }, SILENT);
       copyStates(engine, target);
-      target.checkpoint(false);
       foldStore(target);
       replaceFile({ from: scratch, to: path });
       engine.takeOver(target);
@@ -300,6 +299,7 @@ export class Store extends StoreState {
   close(): void {
     const engine = this.#engine;
     if (engine.closed) return;
+    engine.refuseInScan('close the store');
     try {
       if (!engine.isLatched && !engine.isStalled && !engine.readOnly) this.#tidy();
       engine.close();

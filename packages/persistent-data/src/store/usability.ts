@@ -5,6 +5,8 @@ export class Usability {
   isClosed = false;
   /** Why the running transaction can't go on, if it can't. */
   broken: unknown;
+  /** Callers' functions that run while a leaf is locked under them: nothing may be changed meanwhile. */
+  nrScans = 0;
   /** Why nothing may be changed, if so. */
   readonly readOnlyReason: string | undefined;
   readonly #failureOf: () => unknown;
@@ -29,9 +31,16 @@ export class Usability {
     }
   }
 
+  /** @throws {StateError} while a scan runs. */
+  refuseInScan(action: string): void {
+    if (this.nrScans > 0)
+      throw new StateError(`Cannot ${action}: a forEach is running, which wants that nothing changes`);
+  }
+
   /** As {@link refuseUnusable}, for changes. @throws {ReadOnlyError} when the store was opened read-only. */
   refuseReadOnly(action: string): void {
     this.refuseUnusable(action);
+    this.refuseInScan(action);
     if (this.readOnlyReason !== undefined) throw new ReadOnlyError(`Cannot ${action}: ${this.readOnlyReason}`);
   }
 }
