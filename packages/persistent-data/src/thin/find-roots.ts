@@ -193,7 +193,10 @@ function mappingCandidates(scanner: BlockScanner, blocks: readonly number[]): Ma
   for (const block of blocks) {
     const roots = new Map<number, number>();
     const leaves = readEntries(scanner, block, 8, (node, i) => {
-      roots.set(node.keyAt(i), node.childAt(i));
+      const root = node.childAt(i);
+      // Nodes of mappings end here as a rule, at their first entry.
+      if (root === 0 || root >= scanner.device.nrBlocks) return false;
+      roots.set(node.keyAt(i), root);
       return true;
     });
     if (leaves === undefined || roots.size === 0) continue;
