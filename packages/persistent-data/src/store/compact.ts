@@ -1,8 +1,7 @@
-import { STORE_SNAPSHOT_HIDDEN } from '../format/index.ts';
 import { BlockCopy } from './block-copy.ts';
 import type { Branch, NamedCollection } from './branch.ts';
 import { NestedBuilder } from './bulk.ts';
-import type { StoreCore } from './core.ts';
+import { isHidden, type StoreCore } from './core.ts';
 import type { Engine } from './engine.ts';
 import type { RawCollection } from './raw-collection.ts';
 import { RawTree } from './raw-tree.ts';
@@ -21,7 +20,7 @@ export function copyStates(source: Engine, target: Engine): void {
   target.disk.superblock = { ...target.superblock, uuid, createdMs };
   // What follows is not logged: only a checkpoint can make it durable.
   target.journal.overflow();
-  const records = [...from.listSnapshots()].filter(({ flags }) => (flags & STORE_SNAPSHOT_HIDDEN) === 0);
+  const records = [...from.listSnapshots()].filter((record) => !isHidden(record));
   const branches = records.map(({ id }) => from.branch(id)!);
   const copier = new StateCopier(from, target, [...branches, from.head]);
   for (const [i, record] of records.entries()) {

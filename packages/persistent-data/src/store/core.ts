@@ -54,6 +54,7 @@ export class StoreCore {
   readonly names: Btree<NameRecord>;
   readonly snapshots: Btree<SnapshotRecord>;
   readonly #branches = new Map<number, Branch>();
+  #snapshotIds: Map<string, number> | undefined;
   snapshotsRoot = 0;
   nextCollection = 1;
   nextSnapshot = 1;
@@ -173,10 +174,11 @@ export class StoreCore {
     // What is shared now has to be checked out again before it is changed.
     this.epoch++;
     const { catalogueRoot, namesRoot } = branch;
-    const isHidden = (spec.flags & STORE_SNAPSHOT_HIDDEN) !== 0;
     const parent = branch.id === HEAD ? branch.parent : branch.id;
     this.snapshotsRoot = this.snapshots.insert(this.snapshotsRoot, id, { ...spec, catalogueRoot, namesRoot, parent });
-    if (branch.id === HEAD && !isHidden) branch.parent = id;
+    if (isHidden(spec)) return id;
+    this.#snapshotIds?.set(spec.name, id);
+    if (branch.id === HEAD) branch.parent = id;
     return id;
   }
 
@@ -185,6 +187,8 @@ export class StoreCore {
     const branch = this.#branches.get(id);
     if (branch !== undefined) this.#storeRoots(branch);
     this.#branches.delete(id);
+    const name = this.#snapshotIds && this.snapshots.lookup(this.snapshotsRoot, id)?.name;
+    if (name !== undefined && this.#snapshotIds?.get(name) === id) this.#snapshotIds.delete(name);
     this.snapshotsRoot = this.snapshots.remove(this.snapshotsRoot, id);
   }
 
@@ -199,6 +203,15 @@ export class StoreCore {
     this.epoch++;
     this.#branches.set(HEAD, new Branch(HEAD, 'the store', { catalogueRoot, namesRoot, parent: source.id }));
     this.#deleteState(old.catalogueRoot, old.namesRoot);
+  }
+
+  /** The id of the snapshot of this name, if there is one that is not hidden. Reads them all at the first call. */
+  findSnapshot(name: string): number | undefined {
+    if (this.#snapshotIds === undefined) {
+      this.#snapshotIds = new Map();
+      for (const record of this.listSnapshots()) if (!isHidden(record)) this.#snapshotIds.set(record.name, record.id);
+    }
+    return this.#snapshotIds.get(name);
   }
 
   /** All snapshots, by id; hidden ones too. */
@@ -259,4 +272,9 @@ export class StoreCore {
     this.catalogue.delete(catalogueRoot);
     this.names.delete(namesRoot);
   }
+}
+
+/** Whether a snapshot is a reader's view. */
+export function isHidden({ flags }: Pick<SnapshotRecord, 'flags'>): boolean {
+  return (flags & STORE_SNAPSHOT_HIDDEN) !== 0;
 }

@@ -255,6 +255,8 @@ export class Engine implements CommitHost {
   checkpoint(withProof = true): void {
     this.#usability.refuseInScan('make a checkpoint');
     this.#group.cover(() => this.#writer.checkpoint(withProof));
+    // The journal began anew: what fails before the next operation has nothing to take back.
+    if (!this.inTransaction) this.#mark = this.journal.mark;
   }
 
   /** Waits while a group has operations that were too many for a record: no rollback could replay them before a checkpoint has them. */

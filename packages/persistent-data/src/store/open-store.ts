@@ -1,10 +1,10 @@
 import { NoSpaceError, StateError, unixMs } from '../base/index.ts';
 import { BlockManager } from '../block-manager/index.ts';
 import { KeptVersions } from '../disk-space-map/index.ts';
-import { METADATA_BLOCK_SIZE, STORE_SNAPSHOT_HIDDEN, STORE_VERSION } from '../format/index.ts';
+import { METADATA_BLOCK_SIZE, STORE_VERSION } from '../format/index.ts';
 import type { BlockDevice } from '../io/index.ts';
 import { journalBlocksFor, MAX_PROOF_ENTRIES, writeZeros } from './checkpoint.ts';
-import { StoreCore } from './core.ts';
+import { isHidden, StoreCore } from './core.ts';
 import type { DiskParts } from './disk.ts';
 import { Engine } from './engine.ts';
 import type { StoreEvents } from './events.ts';
@@ -88,7 +88,7 @@ function openStore(device: BlockDevice, options: OpenOptions, events: StoreEvent
 
 /** Readers' views of a former life are of no use to anyone. */
 function dropViews(engine: Engine): void {
-  const views = [...engine.core.listSnapshots()].filter(({ flags }) => (flags & STORE_SNAPSHOT_HIDDEN) !== 0);
+  const views = [...engine.core.listSnapshots()].filter(isHidden);
   if (views.length === 0) return;
   engine.begin();
   for (const { id } of views) {

@@ -70,8 +70,8 @@ export class Snapshot extends StoreState {
 /** Makes a snapshot whose name is not in use. */
 export function makeNamedSnapshot(engine: Engine, state: StoreState, name: string): Snapshot {
   engine.refuseReadOnly('make a snapshot');
-  const taken = [...engine.core.listSnapshots()].some((snapshot) => snapshot.name === name);
-  if (taken) throw new StateError(`Cannot make snapshot "${name}": there is one of this name`);
+  if (engine.core.findSnapshot(name) !== undefined)
+    throw new StateError(`Cannot make snapshot "${name}": there is one of this name`);
   const id = state.makeSnapshot(name, { flags: 0, lazy: false });
   return new Snapshot(engine, id, engine.core.snapshots.lookup(engine.core.snapshotsRoot, id)!);
 }

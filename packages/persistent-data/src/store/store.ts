@@ -5,7 +5,7 @@ import { type BlockDevice, FileDevice, realFile, removeFile, replaceFile } from 
 import { type BackupOptions, copyCheckpoint } from './backup.ts';
 import { checkStore, type StoreCheckOptions } from './check.ts';
 import { copyStates } from './compact.ts';
-import { HEAD } from './core.ts';
+import { HEAD, isHidden } from './core.ts';
 import type { Engine } from './engine.ts';
 import { Listeners, SILENT, type StoreEvents } from './events.ts';
 import { foldStore } from './fold.ts';
@@ -174,15 +174,21 @@ export class Store extends StoreState {
   snapshots(): Snapshot[] {
     this.#engine.refuseUnusable('list the snapshots');
     return [...this.#engine.core.listSnapshots()]
-      .filter(({ flags }) => (flags & STORE_SNAPSHOT_HIDDEN) === 0)
+      .filter((record) => !isHidden(record))
       .map((record) => new Snapshot(this.#engine, record.id, record));
   }
 
   /** The snapshot of this name. @throws {StateError} when there is none. */
   getSnapshot(name: string): Snapshot {
-    const found = this.snapshots().find((snapshot) => snapshot.name === name);
-    if (found === undefined) throw new StateError(`Cannot find snapshot "${name}": there is none of this name`);
-    return found;
+    const engine = this.#engine;
+    engine.refuseUnusable('find a snapshot');
+    const { core } = engine;
+    const id = core.findSnapshot(name);
+    const record = id === undefined ? undefined : core.snapshots.lookup(core.snapshotsRoot, id);
+    if (id === undefined || record === undefined || isHidden(record)) {
+      throw new StateError(`Cannot find snapshot "${name}": there is none of this name`);
+    }
+    return new Snapshot(engine, id, record);
   }
 
   /**
