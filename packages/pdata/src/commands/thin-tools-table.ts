@@ -10,6 +10,12 @@ import {
   QUIET,
 } from '../command.ts';
 
+/** Kinds of damage: those of `persistent-data/testing`, which is not loaded for a table. */
+export const DAMAGES = [
+  ...['leak', 'badCount', 'largeCount', 'lostNode', 'bitRot', 'swappedNodes', 'staleNode', 'cycle', 'sharedNode'],
+  ...['geometry', 'keyOrder', 'emptyRoot', 'wrongRoot', 'farData'],
+];
+
 const INPUT: OperandSpec = { name: 'INPUT', help: 'Specify the input device' };
 const SNAPSHOT: OptionSpec = { long: 'metadata-snap', short: 'm', help: 'Use metadata snapshot' };
 
@@ -289,6 +295,37 @@ const THIN_STAT: CommandSpec = {
   load: () => import('./thin-stat.ts'),
 };
 
+const SEED: OptionSpec = { long: 'seed', value: 'NUM', kind: 'u32', help: 'Choose another one by chance [default: 1]' };
+
+const THIN_GENERATE_METADATA: CommandSpec = {
+  name: 'thin_generate_metadata',
+  about: 'Write the metadata of a pool of a given shape, for tests',
+  operands: [],
+  options: [
+    JSON_OUTPUT,
+    { long: 'output', short: 'o', value: 'FILE', required: true, help: 'Specify the output device' },
+    { long: 'nr-devices', value: 'NUM', kind: 'u32', help: 'Thin devices [default: 1]' },
+    { long: 'nr-mappings', value: 'NUM', kind: 'u32', help: 'Mappings of each device [default: 1000]' },
+    { long: 'nr-snapshots', value: 'NUM', kind: 'u32', help: 'Snapshots of each device [default: 0]' },
+    { long: 'fragmented', help: 'Scatter data blocks' },
+    SEED,
+  ],
+  load: () => import('./thin-generate-metadata.ts'),
+};
+
+const THIN_GENERATE_DAMAGE: CommandSpec = {
+  name: 'thin_generate_damage',
+  about: 'Damage the metadata of a sound pool in place, for tests',
+  operands: [],
+  options: [
+    JSON_OUTPUT,
+    { long: 'output', short: 'o', value: 'FILE', required: true, help: 'Specify the device to damage' },
+    { long: 'kind', value: 'KIND', choices: DAMAGES, help: 'Choose the kind of damage [default: leak]' },
+    SEED,
+  ],
+  load: () => import('./thin-generate-damage.ts'),
+};
+
 /** In the order of the handbook. */
 export const THIN_TOOLS: readonly CommandSpec[] = [
   THIN_REPAIR,
@@ -304,4 +341,6 @@ export const THIN_TOOLS: readonly CommandSpec[] = [
   THIN_SHRINK,
   THIN_MIGRATE,
   THIN_STAT,
+  THIN_GENERATE_METADATA,
+  THIN_GENERATE_DAMAGE,
 ];
