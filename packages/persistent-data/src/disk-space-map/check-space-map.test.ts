@@ -160,6 +160,12 @@ describe('the rule of counts from three on', () => {
   });
 });
 
+test('a bitmap that cannot be read says nothing of the reference-count tree', () => {
+  const pool = sick();
+  pool.spoil(pool.bitmap('data'));
+  expect(look(pool, 'data').findings.map(({ code }) => code)).toEqual(['block.content']);
+});
+
 test('counts beyond the end are a warning', () => {
   const pool = sick({ ...SNAPSHOT_POOL, nrDataBlocks: 1000 });
   pool.reseal(pool.bitmap('data'), BITMAP_VALIDATOR, () => setBitmapCount(pool.slab.words, 0, 1001, 1));

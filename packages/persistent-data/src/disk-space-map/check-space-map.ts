@@ -168,7 +168,7 @@ export function* compareCounts(
   yield* visitBlocks(checker, blocks, BITMAP_VALIDATOR, (base, k) => {
     return comparison.bitmap(checker.scanner.slab.words, base, present[k]!.index);
   });
-  if (!map.isWhole) return;
+  if (!map.isWhole || comparison.nrBitmaps < bitmaps.length) return;
   if (comparison.nrLarge < recorded.size) {
     const nrExtra = recorded.size - comparison.nrLarge;
     const message = `Cannot use the reference counts of the ${space} space map: ${nrExtra} are for blocks whose bitmap has another count`;
@@ -182,6 +182,8 @@ export function* compareCounts(
 
 /** Goes through the bitmaps of one space map. */
 class Comparison {
+  /** Bitmaps that could be read. */
+  nrBitmaps = 0;
   /** Blocks with a count other than 0. */
   nrAllocated = 0;
   /** Blocks whose bitmap refers to an entry of the reference-count tree that is there. */
@@ -204,6 +206,7 @@ class Comparison {
     const nrEntries = Math.min(ENTRIES_PER_BITMAP, this.#map.root.nrBlocks - first);
     const findings: Finding[] = [];
     const expected = this.#expectedWords;
+    this.nrBitmaps++;
     this.#counts.copyBytes(first, this.#expected.subarray(0, nrEntries));
     this.#expected.fill(0, nrEntries);
     for (let begin = 0; begin < ENTRIES_PER_BITMAP; begin += ENTRIES_PER_WORD) {

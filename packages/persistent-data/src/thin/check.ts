@@ -18,7 +18,13 @@ import { metadataDevice } from './metadata-source.ts';
 import { clearNeedsCheck, needsCheck, readThinSuperblock, type ThinSuperblock } from './superblock.ts';
 
 /** What a check is at. In this order; an option may leave some out. */
-export type ThinCheckPhase = 'details' | 'mappings' | 'metadata-snapshot' | 'data-space-map' | 'metadata-space-map';
+export type ThinCheckPhase =
+  | 'top-level'
+  | 'details'
+  | 'mappings'
+  | 'metadata-snapshot'
+  | 'data-space-map'
+  | 'metadata-space-map';
 
 /** What to check, and whom to tell how far it is. */
 export interface ThinCheckOptions {
@@ -156,6 +162,7 @@ export class ThinCheck {
   /** The devices of the pool, or of the snapshot in its place. Answers whether all is as it should be. */
   *#checkTrees(devices: CheckedDevices, superblock: ThinSuperblock): Generator<Finding, boolean> {
     const { overrideMappingRoot, overrideDetailsRoot, skipMappings, onPhase } = this.#options;
+    onPhase?.('top-level');
     const listIsWhole = yield* devices.list(
       {
         mappingRoot: overrideMappingRoot ?? superblock.dataMappingRoot,
