@@ -65,7 +65,8 @@ function list(folder: string): string[] {
   if (!existsSync(join(ROOT, folder))) return [];
   return readdirSync(join(ROOT, folder), { withFileTypes: true }).flatMap((entry) => {
     const path = `${folder}/${entry.name}`;
-    if (entry.isDirectory()) return ['node_modules', 'dist', 'coverage'].includes(entry.name) ? [] : list(path);
+    if (entry.isDirectory())
+      return ['node_modules', 'dist', 'bundle', 'coverage'].includes(entry.name) ? [] : list(path);
     return /\.(ts|mjs|js|sh)$/.test(entry.name) ? [path] : [];
   });
 }

@@ -1,6 +1,7 @@
 /** What commands say besides their results: titles and warnings on standard error, unless they were asked to be quiet. */
 
 import { SingleBar } from 'cli-progress';
+import { monotonicMs } from 'persistent-data/base';
 
 /** How far long work has come. */
 export interface Progress {
@@ -40,7 +41,7 @@ export class Report {
 
 class Bar implements Progress {
   readonly #bar: SingleBar;
-  readonly #begin = performance.now();
+  readonly #begin = monotonicMs();
   #shown = false;
   #last = 0;
 
@@ -50,7 +51,7 @@ class Bar implements Progress {
   }
 
   update(done: number, total: number): void {
-    const now = performance.now();
+    const now = monotonicMs();
     if (now - this.#begin < QUIET_MS || now - this.#last < REDRAW_MS) return;
     this.#last = now;
     const rate = Math.round((done * 1000) / (now - this.#begin));

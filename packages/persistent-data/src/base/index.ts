@@ -1,3 +1,4 @@
+/// <reference lib="esnext.disposable" preserve="true" />
 /**
  * base: assertions, errors, u64 halves, memory views, the one clock.
  *

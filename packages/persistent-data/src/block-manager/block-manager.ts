@@ -1,15 +1,14 @@
 import {
   assert,
   CorruptionError,
-  DeviceError,
-  NoSpaceError,
-  PersistentDataError,
+  type PersistentDataError,
   ReadOnlyError,
   type Slab,
   UnsupportedError,
 } from '../base/index.ts';
 import { type BlockValidator, WORD_SHIFT, WORDS_PER_BLOCK } from '../format/index.ts';
 import type { BlockDevice } from '../io/index.ts';
+import { LatchedDevice } from './latched-device.ts';
 import { SlotTable } from './slot-table.ts';
 import type { BlockManagerStatistics } from './statistics.ts';
 
@@ -46,19 +45,12 @@ const PRESSURE_BATCH = 1024;
 export class BlockManager {
   /** The memory of all cached blocks. */
   readonly slab: Slab;
-  readonly #device: BlockDevice;
+  readonly #device: LatchedDevice;
   readonly #slots: SlotTable;
-  readonly #survivesFullHost: boolean;
   #nrBlocks: number;
   #readOnly: boolean;
-  #failure: PersistentDataError | undefined;
   #hits = 0;
   #misses = 0;
-  #reads = 0;
-  #blocksRead = 0;
-  #writes = 0;
-  #blocksWritten = 0;
-  #flushes = 0;
 
   /** @throws {UnsupportedError} when the device is larger than 2^31 blocks (8 TiB). */
   constructor(device: BlockDevice, options: BlockManagerOptions = {}) {
@@ -71,10 +63,15 @@ export class BlockManager {
     if (device.nrBlocks > MAX_DEVICE_BLOCKS) {
       throw new UnsupportedError(`Cannot open device: it has ${device.nrBlocks} blocks, at most 2^31 are supported`);
     }
-    this.#device = device;
+    this.#device = new LatchedDevice(device, {
+      survivesFullHost: options.survivesFullHost ?? false,
+      onFailure: () => {
+        this.#readOnly = true;
+        this.reset();
+      },
+    });
     this.#nrBlocks = device.nrBlocks;
     this.#readOnly = options.readOnly ?? device.readOnly;
-    this.#survivesFullHost = options.survivesFullHost ?? false;
     this.#slots = new SlotTable(capacity);
     this.slab = this.#slots.slab;
   }
@@ -90,7 +87,7 @@ export class BlockManager {
 
   /** The failure that latched this manager, if any. */
   get failure(): PersistentDataError | undefined {
-    return this.#failure;
+    return this.#device.failure;
   }
 
   /** Locks held now. Between operations 0. */
@@ -107,11 +104,11 @@ export class BlockManager {
     return {
       hits: this.#hits,
       misses: this.#misses,
-      reads: this.#reads,
-      blocksRead: this.#blocksRead,
-      writes: this.#writes,
-      blocksWritten: this.#blocksWritten,
-      flushes: this.#flushes,
+      reads: this.#device.reads,
+      blocksRead: this.#device.blocksRead,
+      writes: this.#device.writes,
+      blocksWritten: this.#device.blocksWritten,
+      flushes: this.#device.flushes,
       cached: this.#slots.nrCached,
       dirty: this.#slots.nrDirty,
     };
@@ -211,7 +208,7 @@ export class BlockManager {
    * the block will meet them. Takes no more than a quarter of the cache.
    */
   prefetch(blocks: Iterable<number>, validator: BlockValidator): void {
-    if (this.#failure !== undefined) return;
+    if (this.#device.failure !== undefined) return;
     const wanted: number[] = [];
     for (const b of blocks) if (b < this.#nrBlocks && !this.isCached(b)) wanted.push(b);
     if (wanted.length === 0) return;
@@ -227,8 +224,7 @@ export class BlockManager {
   /** Writes all dirty blocks, in order of their numbers and neighbours in one call, then flushes the device. */
   flush(): void {
     this.writeDirty();
-    this.#callDevice('flush', () => this.#device.flush());
-    this.#flushes++;
+    this.#device.flush();
   }
 
   /** As {@link flush}; the waiting happens off the main thread where the device can. Blocks dirtied meanwhile are not covered. */
@@ -239,19 +235,12 @@ export class BlockManager {
 
   /** Flushes the device alone, off the main thread where it can. */
   async flushDeviceAsync(): Promise<void> {
-    this.#refuseIfFailed('flush');
-    try {
-      if (this.#device.flushAsync) await this.#device.flushAsync();
-      else this.#device.flush();
-    } catch (error) {
-      throw this.#latch(error, 'flush');
-    }
-    this.#flushes++;
+    await this.#device.flushAsync();
   }
 
   /** Writes all dirty blocks without flushing the device. */
   writeDirty(): void {
-    this.#refuseIfFailed('write');
+    this.#device.refuseIfFailed('write');
     const slots = this.#slots.dirtySlots();
     if (slots.length === 0) return;
     if (this.#readOnly) throw new ReadOnlyError('Cannot write dirty blocks: the block manager is read-only');
@@ -263,7 +252,7 @@ export class BlockManager {
 
   /** Writes one block if it is dirty, without flushing the device: for a superblock that goes out alone. */
   writeBlock(b: number): void {
-    this.#refuseIfFailed('write');
+    this.#device.refuseIfFailed('write');
     const slot = this.#slots.slotOf(b);
     if (slot >= 0 && this.#slots.isDirty(slot)) this.#writeSlots([slot]);
   }
@@ -278,28 +267,27 @@ export class BlockManager {
    * that its last commit does not use: nobody asks for those that were written early. Costs as much as there are dirty blocks.
    */
   forgetDirty(): void {
-    this.#refuseIfFailed('roll back');
+    this.#device.refuseIfFailed('roll back');
     this.#slots.forgetDirty();
   }
 
   /** Makes the device `nrBlocks` long, if it is not; then blocks up to there can be used. Blocks beyond are forgotten. */
   resize(nrBlocks: number): void {
-    this.#refuseIfFailed('resize');
-    const mustResize = nrBlocks !== this.#device.nrBlocks;
-    if (mustResize && !this.#device.resize) throw new UnsupportedError('Cannot resize: the device has a fixed length');
+    this.#device.refuseIfFailed('resize');
+    this.#device.refuseResize(nrBlocks);
     this.#slots.forgetFrom(nrBlocks);
-    if (mustResize) this.#callDevice('resize', () => this.#device.resize?.(nrBlocks));
+    this.#device.resize(nrBlocks);
     this.#nrBlocks = nrBlocks;
   }
 
   #miss(b: number, validator: BlockValidator): number {
-    this.#refuseIfFailed('read');
+    this.#device.refuseIfFailed('read');
     if (!(b < this.#nrBlocks)) throw this.#outside(b, validator.kind);
     this.#misses++;
     const slot = this.#slots.take(b, this.#clean);
     const base = slot * WORDS_PER_BLOCK;
     try {
-      this.#readInto(b, [this.#slots.bytesOf(slot)]);
+      this.#device.read(b, [this.#slots.bytesOf(slot)]);
       validator.check(this.slab, base, b);
     } catch (error) {
       this.#slots.drop(slot);
@@ -318,13 +306,13 @@ export class BlockManager {
         // Pinned meanwhile, so that taking the next slot does not evict it.
         this.#slots.pin(slot);
       }
-      this.#readInto(
+      this.#device.read(
         blocks[0]!,
         taken.map((slot) => this.#slots.bytesOf(slot)),
       );
     } catch {
       // A failed write-out of a victim has latched the manager and emptied the cache already.
-      if (this.#failure === undefined) for (const slot of taken) this.#slots.drop(slot);
+      if (this.#device.failure === undefined) for (const slot of taken) this.#slots.drop(slot);
       return;
     }
     for (const [i, slot] of taken.entries()) {
@@ -336,12 +324,6 @@ export class BlockManager {
         this.#slots.drop(slot);
       }
     }
-  }
-
-  #readInto(b: number, buffers: readonly Uint8Array[]): void {
-    this.#device.read(b, buffers);
-    this.#reads++;
-    this.#blocksRead += buffers.length;
   }
 
   /** Memory is short: writes the victim, and other dirty blocks that nobody has locked. */
@@ -363,10 +345,7 @@ export class BlockManager {
         buffers.push(table.bytesOf(slot));
         i++;
       } while (i < slots.length && blockOf[slots[i]!] === begin + buffers.length);
-      const action = `write blocks ${begin} to ${begin + buffers.length - 1}`;
-      this.#callDevice(action, () => this.#device.write(begin, buffers));
-      this.#writes++;
-      this.#blocksWritten += buffers.length;
+      this.#device.write(begin, buffers);
     }
     for (const slot of slots) table.markClean(slot);
   }
@@ -389,33 +368,7 @@ export class BlockManager {
   }
 
   #refuseIfReadOnly(b: number): void {
-    this.#refuseIfFailed('write');
+    this.#device.refuseIfFailed('write');
     if (this.#readOnly) throw new ReadOnlyError(`Cannot lock block ${b} for writing: the block manager is read-only`);
-  }
-
-  #refuseIfFailed(action: string): void {
-    if (this.#failure === undefined) return;
-    const message = `Cannot ${action}: latched after a failure, reopen to go on: ${this.#failure.message}`;
-    throw new ReadOnlyError(message, { cause: this.#failure });
-  }
-
-  /** Calls the device for writing or flushing; a failure latches the manager. */
-  #callDevice(action: string, call: () => void): void {
-    this.#refuseIfFailed(action);
-    try {
-      call();
-    } catch (error) {
-      if (this.#survivesFullHost && error instanceof NoSpaceError) throw error;
-      throw this.#latch(error, action);
-    }
-  }
-
-  #latch(error: unknown, action: string): PersistentDataError {
-    const failure =
-      error instanceof PersistentDataError ? error : new DeviceError(`Cannot ${action}: ${error}`, { cause: error });
-    this.#failure ??= failure;
-    this.#readOnly = true;
-    this.reset();
-    return failure;
   }
 }
