@@ -58,7 +58,9 @@ async function thinStates(seed: number, enough: (nr: number) => boolean): Promis
   const { script, options } = thinLoad(new Random(seed));
   const player = ThinPlayer.open(emptyPool(METADATA_BLOCKS, DATA_BLOCKS), options);
   for (const step of script) {
-    await player.play(step);
+    // Not without need: a commit that is under way stays so, here as in the process that was killed.
+    const waiting = player.play(step);
+    if (waiting !== undefined) await waiting;
     if (enough(player.acknowledged)) break;
   }
   return player.states;
@@ -68,7 +70,9 @@ async function storeStates(seed: number, enough: (nr: number) => boolean): Promi
   const player = new StorePlayer(new MemoryDevice({ nrBlocks: 0 }), STORE_OPTIONS);
   player.open();
   for (const step of randomStoreScript(new Random(seed), 4000, 300)) {
-    await player.play(step);
+    // Not without need: a commit that is under way stays so, here as in the process that was killed.
+    const waiting = player.play(step);
+    if (waiting !== undefined) await waiting;
     if (enough(player.acknowledged)) break;
   }
   return player.states;

@@ -17,7 +17,8 @@ async function main(): Promise<void> {
     player.open();
     tell(0);
     for (const step of script) {
-      await player.play(step);
+      const waiting = player.play(step);
+      if (waiting !== undefined) await waiting;
       tell(player.acknowledged);
     }
   } else {
@@ -25,7 +26,8 @@ async function main(): Promise<void> {
     const player = ThinPlayer.open(device, options);
     tell(0);
     for (const step of script) {
-      await player.play(step);
+      const waiting = player.play(step);
+      if (waiting !== undefined) await waiting;
       tell(player.acknowledged);
     }
   }

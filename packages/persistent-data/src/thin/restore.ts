@@ -8,6 +8,7 @@ import {
   writeMetadataSpaceMap,
 } from '../disk-space-map/index.ts';
 import {
+  ENTRIES_PER_BITMAP,
   MAX_METADATA_BLOCKS,
   METADATA_BLOCK_SIZE,
   SUPERBLOCK_LOCATION,
@@ -95,7 +96,7 @@ export class ThinRestore implements ThinVisitor {
   /**
    * Destroys what is on the device.
    * @throws {RangeError} when the data block size is none that a pool may have.
-   * @throws {NoSpaceError} when the device has no block.
+   * @throws {NoSpaceError} when the device has no block, or none for the counts of so many data blocks.
    */
   superblockBegin(superblock: ThinXmlSuperblock): void {
     if (this.#superblock !== undefined) throw new StateError('duplicated superblock');
@@ -103,14 +104,18 @@ export class ThinRestore implements ThinVisitor {
     if (!isDataBlockSize(dataBlockSize))
       throw new RangeError(`invalid data block size: found ${dataBlockSize} sectors`);
     if (this.#counts.nrBlocks === 0) throw new NoSpaceError('Cannot restore: the device has no block', 'metadata');
+    // Before anything is made that is as large as the pool says it is.
+    const nrBitmaps = Math.ceil(nrDataBlocks / ENTRIES_PER_BITMAP);
+    if (nrBitmaps >= this.#counts.nrBlocks) {
+      const wanted = `${nrDataBlocks} data blocks want ${nrBitmaps} bitmaps`;
+      throw new NoSpaceError(`Cannot restore: ${wanted}, the device has ${this.#counts.nrBlocks} blocks`, 'metadata');
+    }
     this.#superblock = superblock;
     this.#dataCounts = new ReferenceCounter(nrDataBlocks);
     this.#valueType = countedMappings(this.#dataCounts);
     this.#counts.setCount(SUPERBLOCK_LOCATION, 1);
     // First of all, and durable: whatever happens from here on, nobody takes the old superblock with new blocks for a pool.
-    const block = new Uint8Array(METADATA_BLOCK_SIZE);
-    block.set(new TextEncoder().encode(UNFINISHED));
-    this.#device.write(SUPERBLOCK_LOCATION, [block]);
+    this.#device.write(SUPERBLOCK_LOCATION, [unfinishedSuperblock()]);
     this.#device.flush();
   }
 
@@ -268,6 +273,16 @@ export function restoreThinXml(
   options: ThinRestoreOptions & ReadThinXmlOptions = {},
 ): void {
   readThinXml([new TextEncoder().encode(xml)], new ThinRestore(device, options), options);
+}
+
+/** A superblock with a wrong checksum. Not zeros: of those a kernel makes a new pool. */
+function unfinishedSuperblock(): Uint8Array {
+  const slab = Slab.ofSize(METADATA_BLOCK_SIZE);
+  writeFixedFields(slab, 0, 0, 0);
+  slab.bytes.set(new TextEncoder().encode(UNFINISHED), UNFINISHED_AT);
+  THIN_SUPERBLOCK_VALIDATOR.seal(slab, 0, SUPERBLOCK_LOCATION);
+  slab.words[0] = ~slab.words[0]!;
+  return slab.bytes;
 }
 
 /** Mappings, whose references to data blocks are counted when a leaf is copied or given up. */
