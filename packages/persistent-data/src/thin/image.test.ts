@@ -34,6 +34,7 @@ test('`ThinImage` reads a metadata snapshot, and says when there is none', () =>
     [1, 10],
   ]);
   expect(() => new ThinImage(device('tools/t1'), { metadataSnapshot: true })).toThrow('no current metadata snap');
+  expect(() => new ThinImage(new MemoryDevice({ nrBlocks: 16 }))).toThrow(/^bad checksum in superblock$/);
   expect(() => new ThinImage(device('tools/t1'), { metadataSnapshot: 3 })).toThrow('metadata snap: bad checksum');
 });
 

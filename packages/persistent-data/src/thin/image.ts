@@ -51,7 +51,7 @@ export class ThinImage {
     this.device = device;
     this.scanner = new BlockScanner(device);
     const { metadataSnapshot = false } = options;
-    const live = this.#superblockAt(SUPERBLOCK_LOCATION);
+    const live = this.#superblockAt(SUPERBLOCK_LOCATION, 'bad checksum in superblock');
     this.nrDataBlocks = live.dataSpaceMapRoot.nrBlocks;
     this.superblock = metadataSnapshot === false ? live : this.#held(live, metadataSnapshot);
     this.mappingRoot = options.mappingRoot ?? this.superblock.dataMappingRoot;
@@ -116,20 +116,18 @@ export class ThinImage {
   #held(live: ThinSuperblock, which: true | number): ThinSuperblock {
     const block = which === true ? live.heldRoot : which;
     if (block === 0) throw new StateError('no current metadata snap');
-    try {
-      return this.#superblockAt(block);
-    } catch (cause) {
-      if (!(cause instanceof CorruptionError)) throw cause;
-      throw new CorruptionError(
-        'metadata snap: bad checksum in superblock',
-        { block, kind: 'thin_superblock' },
-        { cause },
-      );
-    }
+    return this.#superblockAt(block, 'metadata snap: bad checksum in superblock');
   }
 
-  #superblockAt(block: number): ThinSuperblock {
-    loadBlock(this.scanner, block, THIN_SUPERBLOCK_VALIDATOR);
+  /** @param text - What the tools say of a superblock that cannot be believed. */
+  #superblockAt(block: number, text: string): ThinSuperblock {
+    try {
+      loadBlock(this.scanner, block, THIN_SUPERBLOCK_VALIDATOR);
+    } catch (error) {
+      if (error instanceof CorruptionError)
+        throw new CorruptionError(text, { ...error, block, kind: 'thin_superblock' });
+      throw error;
+    }
     return readThinSuperblock(this.scanner.slab, 0);
   }
 }
