@@ -1,4 +1,3 @@
-/// <reference lib="esnext.disposable" preserve="true" />
 /**
  * base: assertions, errors, u64 halves, memory views, the one clock.
  *
@@ -6,6 +5,7 @@
  *
  * @module
  */
+/// <reference lib="esnext.disposable" preserve="true" />
 export { AssertionError, assert, verify, verifyEnabled } from './assert.ts';
 export { monotonicMs, unixMs } from './clock.ts';
 export {
