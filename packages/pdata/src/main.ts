@@ -1,11 +1,12 @@
 /** The program's entry: finds the command by the name the program was called by, or by the first argument, and runs it. */
 
 import { basename } from 'node:path';
-import { parseArguments } from './arguments.ts';
+import { type Arguments, parseArguments } from './arguments.ts';
 import { type CommandSpec, EXIT } from './command.ts';
 import { COMMANDS } from './commands/table.ts';
 import { failureText } from './failure.ts';
 import { helpText } from './help.ts';
+import { InterruptedError } from './interruption.ts';
 import { ClosedOutputError, writeStdout } from './standard-output.ts';
 import { UsageError } from './usage-error.ts';
 import { version } from './version.ts';
@@ -23,8 +24,18 @@ async function runCommand(command: CommandSpec, argv: readonly string[]): Promis
   const args = parseArguments(command, argv);
   if (args.has('help')) writeStdout(helpText(command));
   else if (args.has('version')) writeStdout(`${version()}\n`);
-  else return await (await command.load()).run(args, COMMANDS);
+  else return await runLoaded(command, args);
   return EXIT.ok;
+}
+
+/** With `--quiet` not even failures are said. */
+async function runLoaded(command: CommandSpec, args: Arguments): Promise<number> {
+  try {
+    return await (await command.load()).run(args, COMMANDS);
+  } catch (error) {
+    if (!args.has('quiet') || error instanceof UsageError || error instanceof InterruptedError) throw error;
+    return EXIT.failure;
+  }
 }
 
 async function main(): Promise<number> {
@@ -52,6 +63,8 @@ try {
   if (error instanceof UsageError) {
     process.stderr.write(`${error.message}\n`);
     process.exitCode = EXIT.usage;
+  } else if (error instanceof InterruptedError) {
+    process.exitCode = EXIT.interrupted;
   } else {
     if (!(error instanceof ClosedOutputError)) process.stderr.write(`${failureText(error)}\n`);
     process.exitCode = EXIT.failure;

@@ -1,6 +1,6 @@
 /** `thin_dump`: metadata as XML, on standard output or into a file. */
 
-import { closeSync, openSync, writeSync } from 'node:fs';
+import { closeSync, existsSync, openSync, writeSync } from 'node:fs';
 import type { BlockDevice } from 'persistent-data/io';
 import {
   dumpThin,
@@ -15,7 +15,7 @@ import {
 } from 'persistent-data/thin';
 import type { Arguments } from '../arguments.ts';
 import { EXIT } from '../command.ts';
-import { openMetadataInput } from '../files.ts';
+import { openMetadataInput, refuseSameFile } from '../files.ts';
 import { repairOptions } from '../repair-options.ts';
 import { Report } from '../report.ts';
 import { writeStdout } from '../standard-output.ts';
@@ -51,11 +51,22 @@ function optionsFrom(args: Arguments): ThinDumpOptions {
   };
 }
 
+/** The file to write to. It is emptied, so it had better not be the input. */
+function openOutput(args: Arguments): number | undefined {
+  const output = args.text('output');
+  if (output === undefined) return undefined;
+  if (existsSync(output)) refuseSameFile(args.operand(0), output);
+  try {
+    return openSync(output, 'w');
+  } catch (error) {
+    throw new Error('output error', { cause: error });
+  }
+}
+
 export function run(args: Arguments): number {
   const report = new Report({ quiet: args.has('quiet') });
   const device = openMetadataInput(args.operand(0), args.has('metadata-snap'));
-  const output = args.text('output');
-  const fd = output === undefined ? undefined : openSync(output, 'w');
+  const fd = openOutput(args);
   const progress = report.progress('blocks');
   try {
     const sink = fd === undefined ? writeStdout : (bytes: Uint8Array): void => writeAll(fd, bytes);

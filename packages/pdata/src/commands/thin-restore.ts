@@ -7,6 +7,7 @@ import { readThinXmlAsync, ThinRestore } from 'persistent-data/thin';
 import type { Arguments } from '../arguments.ts';
 import { EXIT } from '../command.ts';
 import { checkInputFile, checkOutputFile, refuseSameFile } from '../files.ts';
+import { Interruption } from '../interruption.ts';
 import { type Progress, Report } from '../report.ts';
 import { writeStdout } from '../standard-output.ts';
 
@@ -14,10 +15,11 @@ const CHUNK_BYTES = 1 << 20;
 const MIB = 1 << 20;
 
 /** The bytes of a file, telling how far it has been read. Between chunks signals are seen. */
-async function* chunksOf(path: string, progress: Progress): AsyncGenerator<Uint8Array> {
+async function* chunksOf(path: string, progress: Progress, interruption: Interruption): AsyncGenerator<Uint8Array> {
   const { size } = await stat(path);
   let done = 0;
   for await (const chunk of createReadStream(path, { highWaterMark: CHUNK_BYTES }) as AsyncIterable<Uint8Array>) {
+    interruption.check();
     yield chunk;
     done += chunk.length;
     progress.update(Math.floor(done / MIB), Math.ceil(size / MIB));
@@ -42,9 +44,11 @@ export async function run(args: Arguments): Promise<number> {
   };
   const device = FileDevice.open(output);
   const progress = report.progress('MiB');
+  const interruption = new Interruption();
   try {
-    await readThinXmlAsync(chunksOf(input, progress), new ThinRestore(device), { overrides });
+    await readThinXmlAsync(chunksOf(input, progress, interruption), new ThinRestore(device), { overrides });
   } finally {
+    interruption.end();
     progress.end();
     device.close();
   }

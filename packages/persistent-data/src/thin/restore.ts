@@ -31,9 +31,10 @@ export interface ThinRestoreOptions {
   readonly cacheBlocks?: number;
 }
 
-/** What an unfinished restore leaves in place of a superblock. Not zeros: of those a kernel makes a new pool. */
+/** What an unfinished restore says of itself, behind all fields of a superblock. */
 const UNFINISHED =
   'A pool is being restored here. If nobody is at it, the restore did not come to its end: do it again.\n';
+const UNFINISHED_AT = 1024;
 
 /** Data blocks that are counted together. */
 const UNCOUNTED = 1024;
