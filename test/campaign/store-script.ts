@@ -1,5 +1,6 @@
 /** Scripts for a Store, and a player that runs one on a Store and on plain maps at once. */
 
+import { CorruptionError } from 'persistent-data/base';
 import type { BlockDevice } from 'persistent-data/io';
 import { Store, type StoreOptions, type StoreState, u32 } from 'persistent-data/store';
 import { expectSame, type Random } from 'persistent-data/testing';
@@ -241,7 +242,7 @@ export class StorePlayer {
         return;
       case 'checkpoint':
         if (this.#saved !== undefined) return;
-        for (const finding of this.store.check()) throw new Error(`the check finds: ${finding.message}`);
+        for (const { message } of this.store.check()) throw new CorruptionError(`the check finds: ${message}`);
         return;
       case 'reopen':
       case 'crash':
