@@ -157,12 +157,14 @@ describe('`readThinXml()` reads', () => {
 
   test('with values in place of those in the text', () => {
     const overrides = { transaction: 7, dataBlockSize: 256, nrDataBlocks: 4 };
-    const text = SUPERBLOCK.replace('128', 'none').replace('"2"', '"x"').replace('"100"', '"y"');
+    const text = SUPERBLOCK.replace('128', 'none').replace('"2"', '"x"').replace('"100"', '"0"');
     expect(read(`${text}${device(1, single(0, 3))}</superblock>`, { overrides })[0]).toEqual([
       'superblock',
       { uuid: '', time: 1, version: 2, ...overrides },
     ]);
-    expect(failure(pool(device(1, single(0, 4))), { overrides })).toMatch(/found data block 4, nr_data_blocks is 4/);
+    const few = pool(device(1, single(0, 4))).replace('"100"', '"3"');
+    expect(failure(few, { overrides })).toMatch(/found data block 4, nr_data_blocks is 4/);
+    expect(read(pool(''), { overrides })[0]).toMatchObject(['superblock', { nrDataBlocks: 100 }]);
     expect(failure(pool(''), { overrides: { dataBlockSize: 100 } })).toMatch(/^invalid data block size/);
     for (const nrDataBlocks of [-1, 0.5, 2 ** 41]) {
       expect(() => read(pool(''), { overrides: { nrDataBlocks } })).toThrow(RangeError);

@@ -55,7 +55,7 @@ const LENGTH = GRAMMAR.attribute('length');
 const ORIGIN_BLOCK = GRAMMAR.attribute('origin_block');
 const DATA_BLOCK = GRAMMAR.attribute('data_block');
 
-/** Values to use in place of those in the text, which are then not looked at. */
+/** Values to use in place of those in the text, which are then not looked at; but of data blocks there are as many as the larger number says. */
 export interface ThinXmlOverrides {
   readonly transaction?: U64;
   /** In 512-byte sectors. */
@@ -174,7 +174,7 @@ class ThinXmlHandler implements XmlHandler {
       ...(tag.has(FLAGS) ? { flags: tag.number(FLAGS, MAX_U32) } : {}),
       version: tag.has(VERSION) ? tag.number(VERSION, MAX_U32) : 2,
       dataBlockSize: dataBlockSize ?? tag.number(DATA_BLOCK_SIZE, MAX_U32),
-      nrDataBlocks: nrDataBlocks ?? tag.number(NR_DATA_BLOCKS, MAX_NR_DATA_BLOCKS),
+      nrDataBlocks: Math.max(nrDataBlocks ?? 0, tag.number(NR_DATA_BLOCKS, MAX_NR_DATA_BLOCKS)),
       ...(tag.has(METADATA_SNAP) ? { metadataSnap: tag.number(METADATA_SNAP, MAX_COUNT) } : {}),
     };
     const size = superblock.dataBlockSize;
