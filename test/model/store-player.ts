@@ -16,7 +16,13 @@ const SPECS = [
 
 type Key = readonly number[];
 type Tree = Map<string, number>;
-type State = Map<string, Tree>;
+
+/** A state: trees by name, and one array and one bitset, which are there once they were used. */
+interface State {
+  readonly trees: Map<string, Tree>;
+  array: number[] | undefined;
+  bits: boolean[] | undefined;
+}
 
 interface Model {
   head: State;
@@ -36,11 +42,21 @@ export type Step =
   | { readonly do: 'delete'; readonly on: number; readonly tree: number; readonly pick: number }
   | { readonly do: 'deleteRange'; readonly on: number; readonly tree: number; readonly begin: Key; readonly end: Key }
   | { readonly do: 'clear' | 'drop'; readonly on: number; readonly tree: number }
+  | {
+      readonly do: 'array' | 'bits';
+      readonly on: number;
+      readonly begin: number;
+      readonly count: number;
+      readonly value: number;
+    }
+  | { readonly do: 'resize'; readonly on: number; readonly length: number; readonly value: number }
+  | { readonly do: 'diff'; readonly on: number; readonly other: number }
   | { readonly do: 'snapshot' | 'remove' | 'restore'; readonly on: number }
   | { readonly do: 'begin' | 'commit' | 'commitAsync' | 'rollback' | 'reopen' | 'kill' | 'view' | 'readOnly' };
 
 function cloneState(state: State): State {
-  return new Map([...state].map(([name, tree]) => [name, new Map(tree)]));
+  const trees = new Map([...state.trees].map(([name, tree]) => [name, new Map(tree)]));
+  return { trees, array: state.array?.slice(), bits: state.bits?.slice() };
 }
 
 function cloneModel({ head, snapshots }: Model): Model {
@@ -77,7 +93,7 @@ export interface PlayerOptions {
 }
 
 export class StorePlayer {
-  model: Model = { head: new Map(), snapshots: new Map() };
+  model: Model = { head: { trees: new Map(), array: undefined, bits: undefined }, snapshots: new Map() };
   device = new MemoryDevice({ nrBlocks: 0 });
   store: Store;
   readonly #options: PlayerOptions;
@@ -114,6 +130,18 @@ export class StorePlayer {
         break;
       case 'drop':
         this.#drop(step);
+        break;
+      case 'array':
+        this.#setElements(step);
+        break;
+      case 'bits':
+        this.#setBits(step);
+        break;
+      case 'resize':
+        this.#resize(step);
+        break;
+      case 'diff':
+        this.#diff(step.on, step.other);
         break;
       case 'snapshot':
         this.#snapshot(step.on);
@@ -202,13 +230,13 @@ export class StorePlayer {
   #tree({ on, tree: which }: { readonly on: number; readonly tree: number }, create = false) {
     const { real, state } = this.#state(on);
     const name = `t${which}`;
-    if (!state.has(name)) {
+    if (!state.trees.has(name)) {
       if (!create) return undefined;
-      state.set(name, new Map());
+      state.trees.set(name, new Map());
     }
     const kind = which % SPECS.length;
     const handle = open(real, name);
-    return { handle, tree: state.get(name)!, kind };
+    return { handle, tree: state.trees.get(name)!, kind };
   }
 
   #set({ on, tree, key, count, value }: Extract<Step, { do: 'set' }>): void {
@@ -221,8 +249,7 @@ export class StorePlayer {
         found.tree.set(keys.join(','), value + i);
       }
     };
-    if (this.#saved !== undefined) change();
-    else this.store.transact(change);
+    this.#change(change);
   }
 
   #delete({ on, tree, pick }: Extract<Step, { do: 'delete' }>): void {
@@ -248,10 +275,75 @@ export class StorePlayer {
 
   #drop({ on, tree }: { readonly on: number; readonly tree: number }): void {
     const { real, state } = this.#state(on);
-    if (!state.delete(`t${tree}`)) return;
+    if (!state.trees.delete(`t${tree}`)) return;
     const handle = open(real, `t${tree}`);
     real.delete(`t${tree}`);
     expect(() => handle.size).toThrow('no such collection');
+  }
+
+  /** Does a change as one transaction: in the running one, or in one of its own. */
+  #change(change: () => void): void {
+    if (this.#saved !== undefined) change();
+    else this.store.transact(change);
+  }
+
+  #setElements({ on, begin, count, value }: Extract<Step, { do: 'array' | 'bits' }>): void {
+    const { real, state } = this.#state(on);
+    this.#change(() => {
+      const array = real.array('array', { value: u32, length: 700, fill: 7 });
+      state.array ??= Array<number>(700).fill(7);
+      for (let i = begin; i < Math.min(begin + count, state.array.length); i++) {
+        array.set(i, value + i);
+        state.array[i] = value + i;
+      }
+    });
+  }
+
+  #setBits({ on, begin, count, value }: Extract<Step, { do: 'array' | 'bits' }>): void {
+    const { real, state } = this.#state(on);
+    this.#change(() => {
+      const bits = real.bitset('bits', { length: 700 });
+      state.bits ??= Array<boolean>(700).fill(false);
+      const from = Math.min(begin, state.bits.length);
+      const to = Math.min(begin + count, state.bits.length);
+      if (value % 3 === 0 && from < to) bits.set(from, value % 2 === 0);
+      else bits.setRange(from, to, value % 2 === 0);
+      state.bits.fill(value % 2 === 0, from, value % 3 === 0 ? Math.min(from + 1, to) : to);
+    });
+  }
+
+  #resize({ on, length, value }: Extract<Step, { do: 'resize' }>): void {
+    const { real, state } = this.#state(on);
+    this.#change(() => {
+      if (state.array !== undefined) real.array('array', { value: u32 }).resize(length, value);
+      if (state.bits !== undefined) real.bitset('bits').resize(length, value % 2 === 0);
+    });
+    state.array &&= resized(state.array, length, value);
+    state.bits &&= resized(state.bits, length, value % 2 === 0);
+  }
+
+  /** Two states: what differs between the trees that both have. */
+  #diff(on: number, other: number): void {
+    const before = this.#state(on);
+    const after = this.#state(other);
+    const diff = this.store.diff(before.real, after.real);
+    for (const [name, tree] of before.state.trees) {
+      const now = after.state.trees.get(name);
+      if (now === undefined) continue;
+      const keys = new Set([...tree.keys(), ...now.keys()]);
+      const wanted = [...keys]
+        .filter((key) => tree.get(key) !== now.get(key))
+        .sort((a, b) => compareKeys(keyOf(a), keyOf(b)));
+      const found = [...diff.tree(name)].map(({ key }) => String(key));
+      expect(found).toEqual(wanted);
+    }
+    const { array, bits } = before.state;
+    if (array !== undefined && after.state.array !== undefined) {
+      expect([...diff.array('array')].map(({ index }) => index)).toEqual(different(array, after.state.array));
+    }
+    if (bits !== undefined && after.state.bits !== undefined) {
+      expect([...diff.bitset('bits')].map(({ index }) => index)).toEqual(different(bits, after.state.bits));
+    }
   }
 
   #snapshot(on: number): void {
@@ -319,13 +411,25 @@ function compareModel(store: Store, model: Model): void {
   for (const [name, state] of model.snapshots) compareState(store.getSnapshot(name), state);
 }
 
-function compareState(real: StoreState, state: State): void {
-  expect(real.collections().map(({ name, size }) => [name, size])).toEqual(
-    [...state].map(([name, tree]) => [name, tree.size] as const).sort(([a], [b]) => (a < b ? -1 : 1)),
-  );
-  for (const [name, tree] of state) {
+function resized<T>(list: readonly T[], length: number, fill: T): T[] {
+  return Array.from({ length }, (_, i) => (i < list.length ? list[i]! : fill));
+}
+
+function different<T>(a: readonly T[], b: readonly T[]): number[] {
+  const indexes = Array.from({ length: Math.max(a.length, b.length) }, (_, i) => i);
+  return indexes.filter((i) => a[i] !== b[i]);
+}
+
+function compareState(real: StoreState, { trees, array, bits }: State): void {
+  const sizes: [string, number][] = [...trees].map(([name, tree]) => [name, tree.size]);
+  if (array !== undefined) sizes.push(['array', array.length]);
+  if (bits !== undefined) sizes.push(['bits', bits.length]);
+  expect(real.collections().map(({ name, size }) => [name, size])).toEqual(sizes.sort(([a], [b]) => (a < b ? -1 : 1)));
+  for (const [name, tree] of trees) {
     const kind = Number(name.slice(1)) % SPECS.length;
     const wanted = sorted(tree).map(([key, value]) => [key.length === 1 ? key[0] : key, encoded(kind, value)]);
     expect([...open(real, name).entries()]).toEqual(wanted);
   }
+  if (array !== undefined) expect([...real.array('array', { value: u32 })]).toEqual(array);
+  if (bits !== undefined) expect([...real.bitset('bits')]).toEqual(bits.flatMap((bit, i) => (bit ? [i] : [])));
 }

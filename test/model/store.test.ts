@@ -63,6 +63,14 @@ const step: fc.Arbitrary<Step> = fc.oneof(
   },
 );
 
+const element = { on, begin: fc.nat(800), count: fc.integer({ min: 1, max: 300 }), value: fc.nat(0xffff) };
+const others: fc.Arbitrary<Step> = fc.oneof(
+  fc.record({ do: fc.constantFrom('array' as const, 'bits' as const), ...element }),
+  fc.record({ do: fc.constantFrom('array' as const, 'bits' as const), ...element }),
+  fc.record({ do: fc.constant('resize' as const), on, length: fc.nat(1200), value: fc.nat(0xffff) }),
+  fc.record({ do: fc.constant('diff' as const), on, other: on }),
+);
+
 const CONFIGURATIONS = [
   { journalBlocks: 4, cacheBytes: 32 * 4096 },
   { journalBlocks: 16, cacheBytes: 64 * 4096 },
@@ -72,7 +80,11 @@ const CONFIGURATIONS = [
 test('a store does what a model of plain maps does', async () => {
   const property = fc.asyncProperty(
     fc.constantFrom(...CONFIGURATIONS),
-    fc.array(step, { minLength: 5, maxLength: 200, size: 'max' }),
+    fc.array(fc.oneof({ weight: 5, arbitrary: step }, { weight: 1, arbitrary: others }), {
+      minLength: 5,
+      maxLength: 200,
+      size: 'max',
+    }),
     async (configuration, steps) => {
       const player = new StorePlayer(configuration);
       for (const next of steps) {
@@ -85,4 +97,4 @@ test('a store does what a model of plain maps does', async () => {
     },
   );
   await fc.assert(property, replay('model', 40));
-}, 120_000);
+}, 600_000);

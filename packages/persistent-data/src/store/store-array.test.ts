@@ -124,6 +124,10 @@ test('two versions of an array differ where elements do', () => {
     { index: 69, before: false, after: true },
     { index: 70, before: undefined, after: true },
   ]);
+  // Bits 65 to 69 are in the word that both share.
+  const longer = store.snapshot('longer');
+  bits.resize(65);
+  expect([...store.diff(longer, store).bitset(bits)].map(({ index }) => index)).toEqual([65, 66, 67, 68, 69, 70]);
   expect([...store.diff(store.head, before).array('a')]).toHaveLength(2);
   expect([...store.diff(store.head, store.head).array('a')]).toEqual([]);
   const { core } = store.engine;

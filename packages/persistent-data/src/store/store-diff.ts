@@ -1,7 +1,7 @@
 import { PersistentArray } from '../array/index.ts';
 import { Slab, StateError, type U64 } from '../base/index.ts';
 import { Btree, diffTrees, type Keys } from '../btree/index.ts';
-import { type ArrayVersion, diffArrays } from './array-diff.ts';
+import { type ArrayVersion, diffArrays, type ElementDifference } from './array-diff.ts';
 import type { Codec } from './codec.ts';
 import { parseSchema } from './codec-parse.ts';
 import type { Engine } from './engine.ts';
@@ -113,7 +113,7 @@ export class StoreDiff {
     const name = typeof which === 'string' ? which : which.name;
     const { before, after } = this.#pair(name, RawBitset);
     const words = new PersistentArray(this.#engine.core.tm, opaqueType(BITSET_VALUE_SIZE));
-    for (const { index, left, right } of diffArrays(words, wordsOf(before), wordsOf(after))) {
+    for (const { index, left, right } of differentWords(words, before, after)) {
       for (let bit = 0; bit < 64; bit++) {
         const old = bitOf(left, bit, 64 * index, before);
         const now = bitOf(right, bit, 64 * index, after);
@@ -146,6 +146,30 @@ export class StoreDiff {
     raw?.settle();
     return raw instanceof kind ? { raw, schema: named!.schema } : undefined;
   }
+}
+
+/** The words that differ; and the one in which the shorter set ends, as bits of it may be beyond that end. */
+function* differentWords(
+  words: PersistentArray<Uint8Array>,
+  before: RawBitset | undefined,
+  after: RawBitset | undefined,
+): Generator<ElementDifference, undefined> {
+  const lengths = [before?.length ?? 0, after?.length ?? 0];
+  const shorter = Math.min(...lengths);
+  let edge = lengths[0] === lengths[1] || shorter % 64 === 0 ? -1 : Math.floor(shorter / 64);
+  const atEdge = (index: number): ElementDifference => ({
+    index,
+    left: before && words.get(before.root, index),
+    right: after && words.get(after.root, index),
+  });
+  for (const difference of diffArrays(words, wordsOf(before), wordsOf(after))) {
+    if (edge >= 0 && difference.index >= edge) {
+      if (difference.index > edge) yield atEdge(edge);
+      edge = -1;
+    }
+    yield difference;
+  }
+  if (edge >= 0) yield atEdge(edge);
 }
 
 function wordsOf(raw: RawBitset | undefined): ArrayVersion | undefined {

@@ -90,6 +90,27 @@ describe('`findCheckpoint()`', () => {
     expect(findCheckpoint(device, false).voidSlot).toBeUndefined();
   });
 
+  test('a superblock that was not believed is made void before the store is changed', () => {
+    const device = image();
+    const { superblock } = findCheckpoint(device, false);
+    flipBit(device, superblock.catalogueRoot);
+    Store.open(device, { readOnly: true });
+    expect(readSlot(device, slotOf(superblock.generation)).generation).toBe(superblock.generation);
+    Store.open(device);
+    expect(() => readSlot(device, slotOf(superblock.generation))).toThrow(CorruptionError);
+  });
+
+  test('a store that was closed is believed without a proof', () => {
+    const device = image();
+    const store = Store.open(device);
+    store.tree('t', { value: u64 }).set(2, 2);
+    store.close();
+    const { superblock } = findCheckpoint(device, false);
+    expect(superblock.nrProofEntries).toBe(0);
+    flipBit(device, superblock.catalogueRoot);
+    expect(() => Store.open(device.fork()).collections()).toThrow(CorruptionError);
+  });
+
   test('calls it damage when the newest was durable once', () => {
     const device = image();
     const store = Store.open(device, { journalBlocks: 8 });
