@@ -5,7 +5,7 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Amount, Campaign } from './campaign.ts';
-import type { FoundFailure, Orders, Report } from './worker.ts';
+import type { FoundFailure, Orders, Report } from './job.ts';
 
 export interface Conduct {
   readonly seed: number;
@@ -84,7 +84,7 @@ class Conductor {
       },
     };
     const heap = `--max-old-space-size=${this.#campaign.heapMb ?? HEAP_MB}`;
-    const child = fork(join(import.meta.dirname, 'worker.ts'), [], { execArgv: [...process.execArgv, heap] });
+    const child = fork(join(import.meta.dirname, 'job.ts'), [], { execArgv: [...process.execArgv, heap] });
     child.send(orders);
     return this.#attend(child, progressFile, interrupted);
   }

@@ -9,8 +9,8 @@
 import { parseArgs } from 'node:util';
 import type { Amount, Campaign } from './campaign.ts';
 import { conduct, type Summary } from './conduct.ts';
+import type { FoundFailure } from './job.ts';
 import { CAMPAIGNS, campaignNamed } from './table.ts';
-import type { FoundFailure } from './worker.ts';
 
 const OPTIONS = {
   minutes: { type: 'string' },
