@@ -1,0 +1,75 @@
+/** Runs the built program. */
+
+import { execFile } from 'node:child_process';
+import { existsSync, mkdtempSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll } from 'vitest';
+import { goldenImage } from '../golden/image.ts';
+
+const BIN = join(import.meta.dirname, '../../packages/pdata/bin/pdata.js');
+
+/** Whether there is a build to run; what needs it is skipped aloud without, and fails where `CI=true` promises it. */
+export const isBuilt =
+  existsSync(join(import.meta.dirname, '../../packages/pdata/dist/main.js')) || process.env.CI === 'true';
+if (!isBuilt) process.stderr.write('skipped: test/cli needs the build: `npm run build`\n');
+
+/** What the program did. */
+export interface Outcome {
+  readonly status: number;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+/** Runs the program with these arguments. */
+export function pdata(argv: readonly string[], options: { readonly cwd?: string } = {}): Promise<Outcome> {
+  return new Promise((resolve) => {
+    const child = execFile(
+      process.execPath,
+      [BIN, ...argv],
+      { ...options, encoding: 'utf8', maxBuffer: 2 ** 28 },
+      (error, stdout, stderr) => {
+        const status = error === null ? 0 : typeof error.code === 'number' ? error.code : -1;
+        resolve({ status, stdout, stderr });
+      },
+    );
+    child.stdin?.end();
+  });
+}
+
+/** A folder for a test file's files, gone at its end. */
+export function scratchFolder(name: string): string {
+  const folder = mkdtempSync(join(tmpdir(), `pdata-${name}-`));
+  afterAll(() => rmSync(folder, { recursive: true, force: true }));
+  return folder;
+}
+
+/** XML of a small pool. */
+export const SMALL_XML = `<superblock uuid="" time="0" transaction="1" version="2" data_block_size="128" nr_data_blocks="100">
+  <device dev_id="1" mapped_blocks="4" transaction="0" creation_time="0" snap_time="0">
+    <range_mapping origin_begin="0" data_begin="10" length="4" time="0"/>
+  </device>
+</superblock>`;
+
+/** Fills a folder with inputs and outputs of all sorts, and answers their paths. */
+export function makeFiles(folder: string) {
+  const path = (name: string): string => join(folder, name);
+  const sized = (name: string, bytes: number): string => {
+    writeFileSync(path(name), '');
+    truncateSync(path(name), bytes);
+    return path(name);
+  };
+  writeFileSync(path('metadata'), goldenImage('scripted', '06-write-snapshot').bytes());
+  writeFileSync(path('xml'), SMALL_XML.padEnd(8192, '\n'));
+  return {
+    metadata: path('metadata'),
+    xml: path('xml'),
+    missing: path('missing'),
+    folder,
+    tiny: sized('tiny', 100),
+    small: sized('small', 36_864),
+    output: sized('output', 4 << 20),
+    data: sized('data', 1024 * 65_536),
+    made: path('made'),
+  };
+}
