@@ -1,7 +1,8 @@
 /** Bugs that the campaigns found, each with its story: what happened, why, what prevents it now. */
 
 import { CorruptionError, NoSpaceError } from 'persistent-data/base';
-import { MemoryDevice } from 'persistent-data/io';
+import { blockChecksum, SALT } from 'persistent-data/format';
+import { BLOCK_SIZE, MemoryDevice } from 'persistent-data/io';
 import { Store, u32 } from 'persistent-data/store';
 import { auditThin, describePool, RawImage, ThinPlayer, type ThinScript } from 'persistent-data/testing';
 import { dumpThinXml, restoreThinXml, ThinMetadata } from 'persistent-data/thin';
@@ -129,4 +130,28 @@ test('a store that cannot be tidied at its end says why', async () => {
     throw new CorruptionError('Cannot count');
   });
   expect(() => store.close()).toThrow(CorruptionError);
+});
+
+test.each([
+  ['is empty', (at: number, view: DataView) => view.setUint16(at, 0, true)],
+  ['is no UTF-8', (at: number, view: DataView) => view.setUint8(at + 4, 0xff)],
+])('a name in a store that %s: a typed error', (_, spoil) => {
+  // A hostile name was listed, and was a RangeError when it came back as an argument.
+  // Records of names were believed as soon as their lengths fitted.
+  // They are read strictly.
+  const device = new MemoryDevice({ nrBlocks: 0 });
+  const store = Store.open(device, { journalBlocks: 4 });
+  store.tree('a name', { value: u32 }).set(1, 1);
+  store.close();
+  const bytes = device.toBytes();
+  const file = Buffer.from(bytes.buffer);
+  // It stands in the journal too, and in nodes that are not in use any more.
+  for (let text = file.indexOf('a name'); text >= 0; text = file.indexOf('a name', text + 1)) {
+    const block = Math.floor(text / BLOCK_SIZE);
+    const words = new Uint32Array(bytes.buffer, block * BLOCK_SIZE, BLOCK_SIZE / 4);
+    if (words[0] !== blockChecksum(words, 0, SALT.btreeNode)) continue;
+    spoil(text - 4, new DataView(bytes.buffer));
+    words[0] = blockChecksum(words, 0, SALT.btreeNode);
+  }
+  expect(() => Store.open(MemoryDevice.from(bytes)).collections()).toThrow(CorruptionError);
 });

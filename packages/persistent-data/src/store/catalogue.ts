@@ -4,7 +4,17 @@ import { STORE_DESCRIPTOR, STORE_KIND, STORE_NAME, STORE_SNAPSHOT } from '../for
 import type { TransactionManager } from '../transaction-manager/index.ts';
 
 const ENCODER = new TextEncoder();
-const DECODER = new TextDecoder();
+/** Strict, and a byte order mark belongs to the text: what is read is what was written. */
+const DECODER = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
+
+/** @throws {CorruptionError} when the bytes are no UTF-8. */
+function decode(bytes: Uint8Array, what: string): string {
+  try {
+    return DECODER.decode(bytes);
+  } catch (error) {
+    throw new CorruptionError(`Cannot read ${what}: its text is no UTF-8`, { kind: what }, { cause: error });
+  }
+}
 
 /** What a collection is. */
 export type CollectionKind = keyof typeof STORE_KIND;
@@ -133,8 +143,13 @@ export const NAME_TYPE: ValueType<NameRecord> = {
       const message = `Cannot read store_name: its texts take ${end} bytes, at most ${MAX_TEXT} are possible`;
       throw new CorruptionError(message, { field: 'nameLength', found: end });
     }
+    if (nameLength === 0 || nameLength > MAX_NAME_BYTES) {
+      const message = `Cannot read store_name: nameLength is ${nameLength}, 1 to ${MAX_NAME_BYTES} are possible`;
+      throw new CorruptionError(message, { field: 'nameLength', found: nameLength });
+    }
     const text = slab.bytes.subarray(at + TEXT, at + TEXT + end);
-    return { name: DECODER.decode(text.subarray(0, nameLength)), schema: DECODER.decode(text.subarray(nameLength)) };
+    const name = decode(text.subarray(0, nameLength), 'store_name');
+    return { name, schema: decode(text.subarray(nameLength), 'store_name') };
   },
   write: (slab, at, value) => {
     const name = ENCODER.encode(value.name);
@@ -189,7 +204,7 @@ export function snapshotType(deleteState: (record: SnapshotRecord) => void): Val
       createdMs: readU64(slab, at + S.createdMs),
       parent: slab.words[(at + S.parent) >>> 2]!,
       flags: slab.words[(at + S.flags) >>> 2]!,
-      name: DECODER.decode(slab.bytes.subarray(at + S.name, at + S.name + nameLength)),
+      name: decode(slab.bytes.subarray(at + S.name, at + S.name + nameLength), 'store_snapshot'),
     };
   };
   return {
