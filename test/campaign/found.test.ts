@@ -155,3 +155,22 @@ test.each([
   }
   expect(() => Store.open(MemoryDevice.from(bytes)).collections()).toThrow(CorruptionError);
 });
+
+test('an id of a collection beyond 32 bits: a typed error', () => {
+  // A hostile id was a RangeError from the look-up that a list of collections does with it.
+  // Keys of the tree of names were taken for ids, rounded.
+  // They are refused where they are read.
+  const device = new MemoryDevice({ nrBlocks: 0 });
+  const store = Store.open(device, { journalBlocks: 4 });
+  store.tree('a name', { value: u32 }).set(1, 1);
+  store.close();
+  const bytes = device.toBytes();
+  for (let block = 0; block < device.nrBlocks; block += 1) {
+    const words = new Uint32Array(bytes.buffer, block * BLOCK_SIZE, BLOCK_SIZE / 4);
+    // A leaf with one value of the size of a record of a name.
+    if (words[0] !== blockChecksum(words, 0, SALT.btreeNode) || words[4] !== 1 || words[6] !== 1344) continue;
+    words[9] = 0x7fff_ffff;
+    words[0] = blockChecksum(words, 0, SALT.btreeNode);
+  }
+  expect(() => Store.open(MemoryDevice.from(bytes)).collections()).toThrow(CorruptionError);
+});

@@ -1,4 +1,4 @@
-import { StateError } from '../base/index.ts';
+import { CorruptionError, StateError, type U64 } from '../base/index.ts';
 import type { BlockManager } from '../block-manager/index.ts';
 import { Btree, range } from '../btree/index.ts';
 import {
@@ -115,7 +115,9 @@ export class StoreCore {
   }
 
   *#readNames(branch: Branch): Generator<NamedCollection> {
-    for (const [id, record] of range(this.names, branch.namesRoot)) yield { id: Number(id), ...record };
+    for (const [id, record] of range(this.names, branch.namesRoot)) {
+      yield { id: idOf(id, 'store_name'), ...record };
+    }
   }
 
   /** A collection of a branch, loaded now if it was not; `undefined` when there is none. */
@@ -216,7 +218,9 @@ export class StoreCore {
 
   /** All snapshots, by id; hidden ones too. */
   *listSnapshots(): Generator<SnapshotRecord & { readonly id: number }> {
-    for (const [id, record] of range(this.snapshots, this.snapshotsRoot)) yield { id: Number(id), ...record };
+    for (const [id, record] of range(this.snapshots, this.snapshotsRoot)) {
+      yield { id: idOf(id, 'store_snapshot'), ...record };
+    }
   }
 
   /** Brings everything that is held back in core into the trees, so that the roots say it all. A new epoch begins. */
@@ -274,7 +278,21 @@ export class StoreCore {
   }
 }
 
+/** A key as an id. @throws {CorruptionError} when it is none. */
+function idOf(key: U64, kind: string): number {
+  const id = Number(key);
+  if (id >= 1 && id < 2 ** 32) return id;
+  throw new CorruptionError(`Cannot read ${kind}: its id is ${key}, 1 to 2^32 - 1 is wanted`, { kind, found: key });
+}
+
 /** Whether a snapshot is a reader's view. */
 export function isHidden({ flags }: Pick<SnapshotRecord, 'flags'>): boolean {
   return (flags & STORE_SNAPSHOT_HIDDEN) !== 0;
+}
+
+/** A key of a tree of collections or snapshots as the id that it should be: one word, as the journal has it. */
+function idOf(key: U64, kind: string): number {
+  if (key <= 0xffff_ffff) return Number(key);
+  const message = `Cannot read ${kind}: an id is ${key}, less than 2^32 is wanted`;
+  throw new CorruptionError(message, { kind, field: 'id', found: key });
 }
