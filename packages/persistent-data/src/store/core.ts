@@ -289,10 +289,3 @@ function idOf(key: U64, kind: string): number {
 export function isHidden({ flags }: Pick<SnapshotRecord, 'flags'>): boolean {
   return (flags & STORE_SNAPSHOT_HIDDEN) !== 0;
 }
-
-/** A key of a tree of collections or snapshots as the id that it should be: one word, as the journal has it. */
-function idOf(key: U64, kind: string): number {
-  if (key <= 0xffff_ffff) return Number(key);
-  const message = `Cannot read ${kind}: an id is ${key}, less than 2^32 is wanted`;
-  throw new CorruptionError(message, { kind, field: 'id', found: key });
-}
