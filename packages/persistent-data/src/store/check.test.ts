@@ -170,3 +170,25 @@ test('the core loads branches and collections when they are asked for', () => {
   expect(core.collection(core.head, 99)).toBeUndefined();
   expect([...core.listSnapshots()].map(({ name }) => name)).toEqual(['s']);
 });
+
+test('a descriptor that contradicts its schema, and an array that is shorter than it says, are corruption', () => {
+  const { device, store } = fullStore();
+  const { catalogueRoot } = store.engine.superblock;
+  store.close();
+  const image = device.fork();
+  const { superblock } = Store.open(image.fork(), { readOnly: true }).engine;
+  expect(superblock.catalogueRoot).toBeGreaterThan(1);
+  damage(image, superblock.catalogueRoot, (node, slab) => {
+    for (let i = 0; i < node.nrEntries; i++) {
+      const descriptor = readDescriptor(slab, node.valueAt(i));
+      const isTree = descriptor.kind === 'tree' && descriptor.levels === 1;
+      const wrong = isTree ? { ...descriptor, kind: 'array' as const } : { ...descriptor, length: 1e6 };
+      writeDescriptor(slab, node.valueAt(i), wrong);
+    }
+  });
+  const again = Store.open(image, { readOnly: true });
+  expect(() => again.tree('tree', { value: u64 })).toThrow(CorruptionError);
+  expect(() => again.array('array', { value: u32 }).get(999_999)).toThrow(/its blocks end before its length/);
+  expect(() => [...again.diff(again, again).tree('tree')]).toThrow(CorruptionError);
+  expect(catalogueRoot).toBeGreaterThan(1);
+});

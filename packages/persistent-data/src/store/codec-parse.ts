@@ -1,4 +1,5 @@
 import { CorruptionError } from '../base/index.ts';
+import type { CollectionKind } from './catalogue.ts';
 import { bool, type Codec, date, f32, f64, i8, i16, i32, i64, u8, u16, u32, u64 } from './codec.ts';
 import { bytes, str } from './codec-bytes.ts';
 import { arrayOf, type Fields, struct } from './codec-struct.ts';
@@ -19,7 +20,7 @@ export function parseCodec(text: string): Codec<unknown> {
 
 /** What a collection's schema says. */
 export interface ParsedSchema {
-  readonly kind: string;
+  readonly kind: CollectionKind;
   /** Of a tree. */
   readonly levels: number;
   /** Absent for a bitset. */
@@ -31,7 +32,11 @@ export function parseSchema(schema: string): ParsedSchema {
   const found = /^(tree|array|bitset)(?: keys=([1-8]))?(?: value=(.+))?$/.exec(schema);
   if (found === null) throw wrong(schema, 0);
   const [, kind, levels, value] = found;
-  return { kind: kind!, levels: Number(levels ?? 1), codec: value === undefined ? undefined : parseCodec(value) };
+  return {
+    kind: kind as CollectionKind,
+    levels: Number(levels ?? 1),
+    codec: value === undefined ? undefined : parseCodec(value),
+  };
 }
 
 function wrong(text: string, at: number): CorruptionError {

@@ -1,7 +1,8 @@
-import { ReadOnlyError } from '../base/index.ts';
+import { CorruptionError, ReadOnlyError } from '../base/index.ts';
 import { goneError } from './branch.ts';
 import type { Engine } from './engine.ts';
 import type { RawCollection } from './raw-collection.ts';
+import type { Shape } from './structures.ts';
 
 /** What a handle stands for: a collection of a branch, as it was when the handle was made. */
 export interface CollectionPlace {
@@ -43,6 +44,7 @@ export class Handle<Raw extends RawCollection> {
     const isSame = named !== undefined && named.id === id && named.schema === schema;
     const raw = branch && isSame ? engine.core.collection(branch, id) : undefined;
     if (raw === undefined) throw goneError(action, name, branch?.title ?? 'the store');
+    refuseMisfit(name, raw, this.raw);
     this.raw = raw as Raw;
     this.stamp = engine.stamp;
     return this.raw;
@@ -70,4 +72,14 @@ export class Handle<Raw extends RawCollection> {
     engine.endChange();
     return result;
   }
+}
+
+/** @throws {CorruptionError} when a collection's descriptor contradicts its schema, which says `wanted`. */
+export function refuseMisfit(name: string, found: Shape, wanted: Shape): void {
+  const { kind, levels, valueSize } = wanted;
+  if (found.kind === kind && found.levels === levels && found.valueSize === valueSize) return;
+  const text = (shape: Shape): string =>
+    `a ${shape.kind} of ${shape.levels} levels and values of ${shape.valueSize} bytes`;
+  const message = `Cannot use "${name}": its descriptor is that of ${text(found)}, its schema that of ${text(wanted)}`;
+  throw new CorruptionError(message, { kind: 'store_descriptor', field: 'kind' });
 }

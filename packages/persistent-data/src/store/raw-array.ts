@@ -1,5 +1,5 @@
 import { PersistentArray } from '../array/index.ts';
-import { Slab } from '../base/index.ts';
+import { CorruptionError, Slab } from '../base/index.ts';
 import type { TransactionManager } from '../transaction-manager/index.ts';
 import type { Descriptor } from './catalogue.ts';
 import { RawCollection } from './raw-collection.ts';
@@ -27,7 +27,11 @@ export class RawArray extends RawCollection {
 
   /** Byte offset of an element in the slab, valid until the next call of the block manager; -1 beyond the end. */
   find(index: number): number {
-    return index < this.length ? this.array.find(this.root, index) : -1;
+    if (index >= this.length) return -1;
+    const at = this.array.find(this.root, index);
+    if (at >= 0) return at;
+    const message = `Cannot read element ${index} of the array at block ${this.root}: its blocks end before its length, ${this.length}`;
+    throw new CorruptionError(message, { block: this.root, field: 'length', found: this.length });
   }
 
   /** Puts the scratch value at an index below the length. */

@@ -5,6 +5,7 @@ import { type ArrayVersion, diffArrays, type ElementDifference } from './array-d
 import type { Codec } from './codec.ts';
 import { parseSchema } from './codec-parse.ts';
 import type { Engine } from './engine.ts';
+import { refuseMisfit } from './handle.ts';
 import { RawArray } from './raw-array.ts';
 import { BITSET_VALUE_SIZE, RawBitset } from './raw-bitset.ts';
 import type { RawCollection } from './raw-collection.ts';
@@ -13,6 +14,7 @@ import type { StoreArray } from './store-array.ts';
 import type { StoreBitset } from './store-bitset.ts';
 import type { StoreState } from './store-state.ts';
 import type { StoreTree } from './store-tree.ts';
+import type { Shape } from './structures.ts';
 
 /** One entry that two states treat differently: one of them lacks it, or they have different values. */
 export interface TreeChange<Key = unknown, V = unknown> {
@@ -144,8 +146,14 @@ export class StoreDiff {
     const named = core.namesOf(branch).get(name);
     const raw = named && core.collection(branch, named.id);
     raw?.settle();
+    if (raw !== undefined) refuseMisfit(name, raw, shapeOf(named!.schema));
     return raw instanceof kind ? { raw, schema: named!.schema } : undefined;
   }
+}
+
+function shapeOf(schema: string): Shape {
+  const { kind, levels, codec } = parseSchema(schema);
+  return { kind, levels, valueSize: codec?.size ?? BITSET_VALUE_SIZE };
 }
 
 /** The words that differ; and the one in which the shorter set ends, as bits of it may be beyond that end. */

@@ -6,7 +6,7 @@ import { checkNameRecord, checkText, MAX_SNAPSHOT_NAME_BYTES } from './catalogue
 import { type CodecSpec, codecOf, type SpecValue } from './codec-struct.ts';
 import type { NewCollection } from './core.ts';
 import type { Engine } from './engine.ts';
-import { type CollectionPlace, Handle } from './handle.ts';
+import { type CollectionPlace, Handle, refuseMisfit } from './handle.ts';
 import type { RawArray } from './raw-array.ts';
 import type { RawBitset } from './raw-bitset.ts';
 import type { RawCollection } from './raw-collection.ts';
@@ -210,6 +210,7 @@ export abstract class StoreState {
       }
       const raw = engine.core.collection(branch, named.id);
       if (raw === undefined) throw goneError('open', name, branch.title);
+      refuseMisfit(name, raw, spec);
       return new Handle(engine, place(named.id), raw);
     }
     if (engine.readOnly || isFrozen) throw goneError('open', name, branch.title);
