@@ -35,14 +35,26 @@ test('a space of a huge size costs only what is counted', () => {
 });
 
 test('`copyBytes()` goes over the edges of pages, and shows large counts as 255', () => {
-  const edge = 1 << 20;
+  const edge = 2 ** 28;
   const counter = new ReferenceCounter(3 * edge);
   counter.inc(edge - 1);
-  counter.inc(2 * edge);
-  for (let i = 0; i < 300; i++) counter.inc(2 * edge + 1);
-  const bytes = new Uint8Array(edge + 4).fill(9);
-  counter.copyBytes(edge - 1, bytes);
-  expect([bytes[0], bytes[1], bytes[edge], bytes[edge + 1], bytes[edge + 2], bytes[edge + 3]]).toEqual([
-    1, 0, 0, 1, 255, 0,
-  ]);
+  counter.inc(edge);
+  for (let i = 0; i < 300; i++) counter.inc(edge + 1);
+  const bytes = new Uint8Array(5).fill(9);
+  counter.copyBytes(edge - 2, bytes);
+  expect([...bytes]).toEqual([0, 1, 1, 255, 0]);
+  counter.copyBytes(2 * edge, bytes);
+  expect([...bytes]).toEqual([0, 0, 0, 0, 0]);
+});
+
+test.each([100, 2 ** 29])('`incPacked()` counts what is above 24 bits, in a space of %i blocks', (nrBlocks) => {
+  const counter = new ReferenceCounter(nrBlocks);
+  const blocks = [5, nrBlocks - 1, 5, nrBlocks, 2 ** 40 - 1, 0, 5];
+  const words = new Uint32Array(2 * blocks.length + 2);
+  for (const [i, b] of blocks.entries()) {
+    words[2 * i + 2] = ((b % 256) << 24) | 0xabcdef;
+    words[2 * i + 3] = Math.floor(b / 256);
+  }
+  for (let i = 0; i < 100; i++) expect(counter.incPacked(words, 2, blocks.length)).toBe(2);
+  expect([0, 1, 5, nrBlocks - 1].map((b) => counter.count(b))).toEqual([100, 0, 300, 100]);
 });

@@ -1,7 +1,7 @@
 import { assert } from '../base/index.ts';
 
-/** Blocks per page of counts. */
-const PAGE_SHIFT = 20;
+/** Blocks per page of counts. The system gives a page's memory when it is touched. */
+const PAGE_SHIFT = 28;
 const PAGE = 1 << PAGE_SHIFT;
 /** Below, block numbers are taken apart as integers, which is several times as fast. */
 const SMALL = 2 ** 31;
@@ -9,7 +9,7 @@ const SMALL = 2 ** 31;
 const LARGE = 255;
 
 /**
- * Counts references to the blocks of a space, as a check finds them: one byte a block, in pages made when first touched, and a table for
+ * Counts references to the blocks of a space, as a check finds them: one byte a block, where the system gives memory as it is touched, and a table for
  * counts of 255 and more. A space of any claimed size costs what is counted in it.
  */
 export class ReferenceCounter {
@@ -41,6 +41,38 @@ export class ReferenceCounter {
    */
   incAll(blocks: Float64Array, nr: number): void {
     for (let i = 0; i < nr; i++) this.inc(blocks[i]!);
+  }
+
+  /**
+   * {@link incAll} for blocks in the upper 40 bits of `nr` u64s, the first of which is at word offset `at`: how mappings have them.
+   * @returns How many of them are outside the space, and so were not counted.
+   */
+  incPacked(words: Uint32Array, at: number, nr: number): number {
+    const [only] = this.#pages;
+    const end = at + 2 * nr;
+    let nrOutside = 0;
+    if (this.nrBlocks <= PAGE && only !== undefined) {
+      // All counts are in one page: 32-bit arithmetic down to the byte that is raised takes half the time.
+      const nrBlocks = only.length;
+      for (let word = at; word < end; word += 2) {
+        const high = words[word + 1]!;
+        const b = (high << 8) | (words[word]! >>> 24);
+        if (high >= PAGE / 256 || b >= nrBlocks) {
+          nrOutside++;
+          continue;
+        }
+        const count = only[b]!;
+        if (count < LARGE - 1) only[b] = count + 1;
+        else this.inc(b);
+      }
+      return nrOutside;
+    }
+    for (let word = at; word < end; word += 2) {
+      const b = words[word + 1]! * 256 + (words[word]! >>> 24);
+      if (b < this.nrBlocks) this.inc(b);
+      else nrOutside++;
+    }
+    return nrOutside;
   }
 
   /** Takes one from the count of block `b`, which is above 0. */

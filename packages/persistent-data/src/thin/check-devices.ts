@@ -135,18 +135,11 @@ export class CheckedDevices {
     };
   }
 
-  /** The hot loop: some nanoseconds per mapping, nothing allocated. */
   #countMappings(node: NodeView, block: number, report: (problem: LeafProblem) => void): void {
     const counts = this.#dataCounts;
-    const { words, nrEntries } = node;
     const { nrBlocks } = counts;
-    let word = node.valueAt(0) >>> 2;
-    let nrOutside = 0;
-    for (let i = 0; i < nrEntries; i++, word += 2) {
-      const dataBlock = words[word + 1]! * 256 + (words[word]! >>> 24);
-      if (dataBlock < nrBlocks) counts.inc(dataBlock);
-      else nrOutside++;
-    }
+    // Where a mapping has its block, above its time.
+    const nrOutside = counts.incPacked(node.words, node.valueAt(0) >>> 2, node.nrEntries);
     if (nrOutside === 0) return;
     const found = `${nrOutside} mappings are to data blocks beyond the last`;
     report({

@@ -10,7 +10,7 @@ import {
   repairLeaks,
   TreeChecker,
 } from '../disk-space-map/index.ts';
-import { SUPERBLOCK_LOCATION, THIN_SUPERBLOCK_VALIDATOR } from '../format/index.ts';
+import { ENTRIES_PER_BITMAP, SUPERBLOCK_LOCATION, THIN_SUPERBLOCK_VALIDATOR } from '../format/index.ts';
 import type { BlockDevice } from '../io/index.ts';
 import { CheckedDevices } from './check-devices.ts';
 import type { ThinMetadata } from './metadata.ts';
@@ -131,7 +131,9 @@ export class ThinCheck {
     });
     this.#checker = checker;
     checker.countBlock(SUPERBLOCK_LOCATION, 'thin_superblock');
-    this.#dataCounts = new ReferenceCounter(dataSpaceMapRoot.nrBlocks);
+    // No more than the device has room to count: the rest is said to be missing when the space map is read.
+    const mostDataBlocks = this.#device.nrBlocks * ENTRIES_PER_BITMAP;
+    this.#dataCounts = new ReferenceCounter(Math.min(dataSpaceMapRoot.nrBlocks, mostDataBlocks));
     const devices = new CheckedDevices(checker, this.#dataCounts);
     const isWhole = yield* this.#checkTrees(devices, roots);
     if (options.skipMappings || options.metadataSnapshot) return;
