@@ -6,7 +6,7 @@
 import fc from 'fast-check';
 import { CorruptionError, NoSpaceError, PersistentDataError } from 'persistent-data/base';
 import type { KeptVersion } from 'persistent-data/disk-space-map';
-import { expect, test } from 'vitest';
+import { test } from 'vitest';
 import { nrCommands, replay, timeLimit } from '../replay.ts';
 import { PlainWalk } from '../structures/plain-walk.ts';
 import { SpaceMapFixture } from '../structures/space-map-fixture.ts';
@@ -61,6 +61,10 @@ interface Held extends Version {
   readonly keptMetadata: KeptVersion;
 }
 
+function fail(text: string): never {
+  throw new Error(text);
+}
+
 class SpaceMapRunner {
   readonly #device: GuardedDevice;
   readonly #fixture: SpaceMapFixture;
@@ -81,6 +85,7 @@ class SpaceMapRunner {
     this.#committed = { ...this.#version(), nrData: this.#nrData };
     // So that a search from the beginning ends near the border.
     if (this.#base > 300) this.#countData(0, this.#base - 50, 1);
+    this.#touched.clear();
     this.#commit();
   }
 
@@ -89,17 +94,18 @@ class SpaceMapRunner {
   }
 
   run(command: Command): void {
+    const { nrFree } = this.#fixture.spaceMap;
     try {
       this.#run(command);
     } catch (error) {
       if (!(error instanceof PersistentDataError)) throw error;
-      this.#afterFailure(command, error);
+      this.#afterFailure(command, error, nrFree);
     }
     this.#check(command.kind === 'commit');
   }
 
-  #afterFailure(command: Command, error: PersistentDataError): void {
-    const { tm, spaceMap } = this.#fixture;
+  #afterFailure(command: Command, error: PersistentDataError, nrFree: number): void {
+    const { tm } = this.#fixture;
     if (!(error instanceof NoSpaceError))
       throw new Error(`${JSON.stringify(command)}: ${error.message}`, { cause: error });
     if (tm.broken === undefined) {
@@ -107,7 +113,7 @@ class SpaceMapRunner {
       if (isAllocation && this.#freeData().length > 0) throw new Error(`data block ${this.#freeData()[0]} is free`);
       return;
     }
-    if (spaceMap.nrFree > 30) throw new Error(`no space, with ${spaceMap.nrFree} free: ${JSON.stringify(command)}`);
+    if (nrFree > 30) throw new Error(`no space, with ${nrFree} free: ${JSON.stringify(command)}`);
     this.#rollback();
   }
 
@@ -135,8 +141,9 @@ class SpaceMapRunner {
     switch (kind) {
       case 'newData': {
         const block = dataMap.newBlock();
-        for (const { data } of [this.#committed, ...this.#held, { data: this.#data }])
-          expect(data.has(block)).toBe(false);
+        for (const { data } of [this.#committed, ...this.#held, { data: this.#data }]) {
+          if (data.has(block)) fail(`data block ${block} is handed out, and a version uses it`);
+        }
         this.#setData(block, 1);
         return;
       }
@@ -155,13 +162,9 @@ class SpaceMapRunner {
         this.#setData(this.#place(a), count);
         return;
       }
-      case 'badData': {
-        const free = this.#freeData()[0];
-        if (free === undefined) return;
-        expect(() => dataMap.decRange(free, free + 1)).toThrow(CorruptionError);
-        this.#rollback();
+      case 'badData':
+        this.#decFree();
         return;
-      }
       case 'newMetadata':
         this.#newMetadata(1 + (c % 10));
         return;
@@ -209,11 +212,27 @@ class SpaceMapRunner {
     }
   }
 
+  /** Takes a reference from a block that has none. */
+  #decFree(): void {
+    const [free] = this.#freeData();
+    if (free === undefined) return;
+    try {
+      this.#fixture.dataMap.decRange(free, free + 1);
+    } catch (error) {
+      if (!(error instanceof CorruptionError)) throw error;
+      this.#rollback();
+      return;
+    }
+    fail(`the count of data block ${free} fell below 0`);
+  }
+
   #newMetadata(count: number): void {
     for (let i = 0; i < count; i++) {
       const block = this.#fixture.allocate();
-      expect(block).toBeLessThan(this.#fixture.spaceMap.nrBlocks);
-      for (const { usedMetadata } of [this.#committed, ...this.#held]) expect(usedMetadata[block] ?? 0).toBe(0);
+      if (block >= this.#fixture.spaceMap.nrBlocks) fail(`block ${block} is beyond the end`);
+      for (const { usedMetadata } of [this.#committed, ...this.#held]) {
+        if ((usedMetadata[block] ?? 0) > 0) fail(`block ${block} is handed out, and a version uses it`);
+      }
     }
   }
 
@@ -282,13 +301,14 @@ class SpaceMapRunner {
       if (dataMap.countIsMoreThanOne(b) !== count > 1)
         throw new Error(`data block ${b}: count ${count}, shared or not?`);
     }
-    expect([dataMap.nrBlocksUncommitted, dataMap.nrBlocks]).toEqual([this.#nrData, this.#committed.nrData]);
-    expect(dataMap.nrFree).toBe(this.#committed.nrData - this.#data.size);
+    const { nrBlocksUncommitted, nrBlocks, nrFree } = dataMap;
+    if (nrBlocksUncommitted !== this.#nrData || nrBlocks !== this.#committed.nrData) fail(`the size is ${nrBlocks}`);
+    if (nrFree !== this.#committed.nrData - this.#data.size) fail(`${nrFree} data blocks are free`);
     if (!isCommitted) return;
     const { counts } = new PlainWalk(this.#fixture.blockManager, this.#device).spaceMap(dataMap.root, 'data');
     const found = new Map<number, number>();
     for (const [b, count] of counts.entries()) if (count > 0) found.set(b, count);
-    expect(found.size).toBe(this.#data.size);
+    if (found.size !== this.#data.size) fail(`on the disk ${found.size} data blocks are used`);
     for (const [b, count] of this.#data)
       if (found.get(b) !== count) throw new Error(`on the disk block ${b} is counted wrongly`);
   }

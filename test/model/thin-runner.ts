@@ -73,6 +73,9 @@ export interface Profile {
   readonly mappings?: number;
 }
 
+/** No operation on pools of these sizes allocates more metadata blocks than this. */
+const MOST_USED = 40;
+
 interface Usage {
   readonly metadata: Uint8Array;
   readonly data: Uint8Array;
@@ -117,6 +120,8 @@ export class ThinRunner {
     | undefined;
   #handles: { readonly id: number; readonly thin: ThinDevice; readonly device: ModelDevice }[] = [];
   #views: OpenView[] = [];
+  /** Metadata blocks that were free before the last operation. */
+  #nrFreeBefore = 0;
 
   constructor(profile: Profile) {
     const { nrDataBlocks, nrMetadataBlocks, cacheBlocks } = profile;
@@ -142,6 +147,7 @@ export class ThinRunner {
   }
 
   async run(command: Command): Promise<void> {
+    this.#nrFreeBefore = this.#pool.core.spaceMap.nrFree;
     try {
       await this.#run(command);
     } catch (error) {
@@ -171,7 +177,8 @@ export class ThinRunner {
       return;
     }
     // A transaction can outgrow the reserve of so small a device. It must not happen with space to spare.
-    if (core.spaceMap.nrFree > 40) fail(`metadata space runs out with ${core.spaceMap.nrFree} blocks free: ${shown}`);
+    if (this.#nrFreeBefore > MOST_USED)
+      fail(`metadata space runs out with ${this.#nrFreeBefore} blocks free: ${shown}`);
     for (const use of [() => this.#pool.createThin(1), () => this.#pool.devices(), () => this.#pool.commit()]) {
       expectThrown(use, StateError);
     }
@@ -409,6 +416,7 @@ export class ThinRunner {
 
   /** Maps a block of which the test owns a reference, which passes on. */
   #insert(id: number, virtualBlock: number, dataBlock: number): void {
+    this.#nrFreeBefore = this.#pool.core.spaceMap.nrFree;
     this.#with(id, (thin) => thin.insert(virtualBlock, dataBlock));
     this.#model.addOwned(dataBlock, -1);
     this.#model.devices.get(id)?.mappings.set(virtualBlock, { dataBlock, time: this.#model.time });

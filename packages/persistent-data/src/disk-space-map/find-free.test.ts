@@ -3,7 +3,7 @@ import { describe, expect, test } from 'vitest';
 import { ScratchSpace } from '../../../../test/structures/scratch-space.ts';
 import { ENTRIES_PER_BITMAP } from '../format/index.ts';
 import { DataIndex } from './data-index.ts';
-import { type FrozenMap, findCommonFree, findUsed } from './find-free.ts';
+import { countCommonFree, type FrozenMap, findCommonFree, findUsed } from './find-free.ts';
 import { LowLevelMap } from './low-level-map.ts';
 
 function mapOf(nrBlocks: number) {
@@ -103,7 +103,7 @@ describe('the first block that is free in kept versions too', () => {
     const version = fc.array(range, { maxLength: 4 });
     fc.assert(
       fc.property(fc.array(version, { maxLength: 4 }), fc.nat(450), (versions, begin) => {
-        const { map, find, freeze } = mapOf(450);
+        const { map, find, freeze, space, index } = mapOf(450);
         const kept: FrozenMap[] = [];
         const used: boolean[][] = [];
         for (const ranges of versions) {
@@ -120,6 +120,10 @@ describe('the first block that is free in kept versions too', () => {
         const now = Array.from({ length: 450 }, (_, b) => map.count(b) > 0);
         const wanted = now.findIndex((isUsed, b) => b >= begin && !isUsed && used.every((version) => !version[b]));
         expect(find(begin, 450, kept)).toBe(wanted);
+        for (const end of [0, 1, 15, 16, 17, begin, 450]) {
+          const free = now.filter((isUsed, b) => b < end && !isUsed && used.every((version) => !version[b]));
+          expect(countCommonFree(space.tm, index, kept, end)).toBe(free.length);
+        }
       }),
       { numRuns: 60 },
     );
@@ -157,4 +161,15 @@ test('`findUsed` answers the first block in use, in any version', () => {
     ),
     { numRuns: 60 },
   );
+});
+
+test('`countCommonFree` counts over several bitmaps', () => {
+  const { map, space, index } = mapOf(2 * ENTRIES_PER_BITMAP + 100);
+  const count = () => countCommonFree(space.tm, index, [], map.nrBlocks);
+  expect(count()).toBe(2 * ENTRIES_PER_BITMAP + 100);
+  map.incRange(10, ENTRIES_PER_BITMAP + 20);
+  map.setCount(2 * ENTRIES_PER_BITMAP + 99, 7);
+  expect(count()).toBe(10 + ENTRIES_PER_BITMAP - 20 + 99);
+  map.incRange(0, 10);
+  expect([count(), space.blockManager.nrLocked]).toEqual([ENTRIES_PER_BITMAP - 20 + 99, 0]);
 });

@@ -11,15 +11,18 @@ export interface KeptVersion {
  */
 export class KeptVersions {
   readonly #held = new Set<KeptVersion>();
+  /** Counts what was kept and released: who has worked something out from the versions held compares it. */
+  changes = 0;
 
   keep(map: FrozenMap): KeptVersion {
     const version = { map };
     this.#held.add(version);
+    this.changes++;
     return version;
   }
 
   release(version: KeptVersion): void {
-    this.#held.delete(version);
+    if (this.#held.delete(version)) this.changes++;
   }
 
   get size(): number {

@@ -10,7 +10,7 @@ import {
 } from '../format/index.ts';
 import type { TransactionManager } from '../transaction-manager/index.ts';
 import { type BitmapIndex, emptyIndexEntry } from './bitmap-index.ts';
-import { type FrozenMap, findCommonFree, findUsed } from './find-free.ts';
+import { countCommonFree, type FrozenMap, findCommonFree, findUsed } from './find-free.ts';
 
 const MAX_COUNT = 0xffff_ffff;
 
@@ -102,6 +102,11 @@ export class LowLevelMap {
   /** The first block from `begin` on that is free here and in all kept versions; -1 when there is none. */
   findCommonFree(kept: readonly FrozenMap[], begin: number): number {
     return findCommonFree(this.#tm, this.index, kept, begin, this.nrBlocks);
+  }
+
+  /** How many blocks are free here and in all kept versions. */
+  countCommonFree(kept: readonly FrozenMap[]): number {
+    return countCommonFree(this.#tm, this.index, kept, this.nrBlocks);
   }
 
   /** The first block from `begin` on that is in use here or in a kept version; -1 when there is none. */

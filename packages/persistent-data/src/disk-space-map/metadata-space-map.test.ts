@@ -195,6 +195,41 @@ describe('allocation', () => {
   });
 });
 
+describe('`nrFree` says no more than can be had', () => {
+  function allocatable(fixture: SpaceMapFixture): void {
+    let { nrFree } = fixture.spaceMap;
+    // The bitmap's own copy takes one block as well.
+    for (; nrFree > 1; nrFree = fixture.spaceMap.nrFree) fixture.allocate();
+    fixture.check(false);
+  }
+
+  test('while a version is kept', () => {
+    const fixture = fixtureOf(64);
+    const mine = Array.from({ length: 20 }, () => fixture.allocate());
+    fixture.commit();
+    const held = fixture.spaceMap.keepCommitted();
+    for (const b of mine) inc(fixture, b, -1);
+    fixture.commit();
+    const before = fixture.spaceMap.nrFree;
+    expect(before).toBeLessThan(40);
+    fixture.allocate();
+    expect(fixture.spaceMap.nrFree).toBe(before - 2);
+    allocatable(fixture);
+    fixture.rollback();
+    fixture.kept.metadata.release(held);
+    fixture.kept.metadata.release(held);
+    expect(fixture.spaceMap.nrFree).toBeGreaterThanOrEqual(before + 20);
+    allocatable(fixture);
+  });
+
+  test('after shrinking, before the commit', () => {
+    const fixture = fixtureOf(1000);
+    fixture.spaceMap.shrink(50);
+    expect(fixture.spaceMap.nrFree).toBeLessThan(50);
+    allocatable(fixture);
+  });
+});
+
 describe('growing', () => {
   test.each([
     ['a few blocks', 100, 150],

@@ -43,11 +43,15 @@ export class MetadataSpaceMap implements SpaceMap {
   /** The increment that is being counted, while a change is under way. */
   readonly #applying = { begin: 0, end: 0 };
 
+  /** What was allocatable in core and in all versions of this state, with what has been allocated since. */
+  #counted: { committed: FrozenMap; changes: number; nrBlocks: number; free: number };
+
   private constructor(tm: TransactionManager, kept: KeptVersions) {
     this.#index = new MetadataIndex(tm);
     this.#map = new LowLevelMap(tm, this.#index);
     this.#kept = kept;
     this.#committed = this.#map.freeze();
+    this.#counted = { committed: this.#committed, changes: -1, nrBlocks: 0, free: 0 };
   }
 
   /** Makes the map without content: {@link bootstrap} or {@link open} follows, once the transaction manager has it. */
@@ -97,9 +101,29 @@ export class MetadataSpaceMap implements SpaceMap {
     return this.#map.nrBlocks;
   }
 
-  /** Blocks freed since the last commit are not counted before the next. */
+  /** Blocks freed since the last commit are not counted before the next; blocks that a kept version uses, not before it is released. */
   get nrFree(): number {
+    const nrFree = this.#nrFreeSinceCommit;
+    const isPlain = this.#kept.size === 0 && this.#map.nrBlocks >= this.#committed.nrBlocks;
+    return isPlain || this.#depth > 0 || this.#bootstrap ? nrFree : Math.min(nrFree, this.#countAllocatable());
+  }
+
+  get #nrFreeSinceCommit(): number {
     return this.#committed.nrBlocks - this.#committed.nrAllocated - this.#allocatedSinceCommit;
+  }
+
+  /** Blocks that could be handed out now. Counted once for a set of versions; from then on only allocations take from it. */
+  #countAllocatable(): number {
+    const { nrBlocks } = this.#map;
+    const { changes } = this.#kept;
+    let counted = this.#counted;
+    if (counted.committed !== this.#committed || counted.changes !== changes || counted.nrBlocks !== nrBlocks) {
+      const kept = this.#kept.with(this.#committed);
+      const free = this.#map.countCommonFree(kept) + this.#allocatedSinceCommit;
+      counted = { committed: this.#committed, changes, nrBlocks, free };
+      this.#counted = counted;
+    }
+    return counted.free - this.#allocatedSinceCommit;
   }
 
   getCount(b: number): number {
@@ -283,7 +307,7 @@ export class MetadataSpaceMap implements SpaceMap {
   #checkThreshold(): void {
     const threshold = this.#threshold;
     if (threshold === undefined) return;
-    const isAbove = this.nrFree > threshold.blocks;
+    const isAbove = this.#nrFreeSinceCommit > threshold.blocks;
     const fire = threshold.wasAbove && !isAbove;
     threshold.wasAbove = isAbove;
     if (fire) threshold.callback();
