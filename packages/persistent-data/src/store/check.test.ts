@@ -159,6 +159,8 @@ describe('records', () => {
     }
     expect(() => structures.empty({ ...shape, kind: 'bitset', valueSize: 4 })).toThrow(CorruptionError);
     expect(structures.empty(shape)).toBeGreaterThan(1);
+    const descriptor = { ...shape, root: 5, count: 0, length: 2 ** 64 };
+    expect(() => structures.load(0, 1, descriptor)).toThrow(CorruptionError);
   });
 });
 

@@ -36,6 +36,12 @@ function checkShape({ kind, levels, valueSize }: Shape): void {
   if (valueSize < 1 || valueSize > MAX_VALUE_SIZE) wrong('valueSize', valueSize, `1 to ${MAX_VALUE_SIZE} bytes`);
 }
 
+function checkSizes({ count, length }: Descriptor): void {
+  if (Number.isSafeInteger(count) && Number.isSafeInteger(length)) return;
+  const message = `Cannot read store_descriptor: its count is ${count}, its length ${length}, both below 2^53 are wanted`;
+  throw new CorruptionError(message, { kind: 'store_descriptor', field: 'length', found: length });
+}
+
 /** The kinds of structure over one transaction manager. */
 export function structuresOf(tm: TransactionManager): Structures {
   const trees = new Map<string, Btree<Uint8Array>>();
@@ -64,6 +70,7 @@ export function structuresOf(tm: TransactionManager): Structures {
     delete: (descriptor) => kindOf(descriptor).delete(descriptor.root),
     load: (branchId, id, descriptor) => {
       checkShape(descriptor);
+      checkSizes(descriptor);
       switch (descriptor.kind) {
         case 'tree':
           return new RawTree(tm, branchId, id, descriptor);
