@@ -68,3 +68,22 @@ test('`ThinXmlWriter` reads back what it wrote of a device without mappings', ()
   expect(text).toContain('snap_time="6">\n  </device>\n</superblock>');
   expect(written((writer) => readThinXml([new TextEncoder().encode(text)], writer))).toBe(text);
 });
+
+test.each(['0', '18', '9007199254740991', '007', '-1', '1e3', '1.5', '9007199254740993', 'a<b', ' 1'])(
+  '`ThinXmlWriter.ref()` writes the name %s as it is',
+  (name) => {
+    const superblock = { uuid: '', time: 0, transaction: 0, dataBlockSize: 128, nrDataBlocks: 1 };
+    const text = written((writer) => {
+      writer.superblockBegin(superblock);
+      writer.defBegin(name);
+      writer.defEnd();
+      writer.deviceBegin({ ...DEVICE, mappedBlocks: 0 });
+      writer.ref(name);
+      writer.deviceEnd();
+      writer.superblockEnd();
+    });
+    const quoted = name.replace('<', '&lt;');
+    expect(text).toContain(`\n  <def name="${quoted}">`);
+    expect(text).toContain(`\n    <ref name="${quoted}"/>`);
+  },
+);

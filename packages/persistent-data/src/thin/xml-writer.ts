@@ -9,6 +9,7 @@ const SINGLE = new Literal('\n    <single_mapping origin_block="');
 const DATA_BLOCK = new Literal('" data_block="');
 const TIME = new Literal('" time="');
 const END = new Literal('"/>');
+const REF = new Literal('\n    <ref name="');
 
 /**
  * Writes thin metadata as XML, to the byte as version 1.x of the userland tools does: no line feed at the end, `flags` and
@@ -88,6 +89,14 @@ export class ThinXmlWriter implements ThinVisitor {
 
   /** @throws {RangeError} when XML cannot have the name. */
   ref(name: string): void {
-    this.#xml.empty('ref', { name });
+    const number = Number(name);
+    // A dump's names are block numbers, and with many snapshots most of it is refs.
+    if (!(Number.isSafeInteger(number) && String(number) === name && number >= 0)) {
+      this.#xml.empty('ref', { name });
+      return;
+    }
+    this.#xml.literal(REF);
+    this.#xml.decimal(number);
+    this.#xml.literal(END);
   }
 }
