@@ -5,7 +5,7 @@ import { blockChecksum, SALT } from 'persistent-data/format';
 import { BLOCK_SIZE, MemoryDevice } from 'persistent-data/io';
 import { Store, u32 } from 'persistent-data/store';
 import { auditThin, describePool, RawImage, ThinPlayer, type ThinScript } from 'persistent-data/testing';
-import { dumpThinXml, restoreThinXml, ThinMetadata } from 'persistent-data/thin';
+import { checkThin, dumpThinXml, restoreThinXml, ThinMetadata } from 'persistent-data/thin';
 import { expect, test, vi } from 'vitest';
 import { describeStore, StorePlayer, type StoreScript } from './store-script.ts';
 
@@ -173,4 +173,23 @@ test('an id of a collection beyond 32 bits: a typed error', () => {
     words[0] = blockChecksum(words, 0, SALT.btreeNode);
   }
   expect(() => Store.open(MemoryDevice.from(bytes)).collections()).toThrow(CorruptionError);
+});
+
+test('a virtual block beyond 2^53 is a finding', () => {
+  // A check found nothing in a pool of which a dump said "virtual blocks below 2^53 are supported".
+  // The order of keys was all that was asked of them.
+  // What no device can have is a finding, in the leaf that has it.
+  const device = new MemoryDevice({ nrBlocks: 64 });
+  const player = ThinPlayer.format(device, { dataBlockSizeSectors: 128, nrDataBlocks: 500 });
+  player.play(['create', 0]);
+  player.play(['write', 0, 1]);
+  player.play(['commit']);
+  const image = new RawImage(device);
+  const [leaf = 0] = auditThin(device).nodes.get('mappings') ?? [];
+  // The upper half of the only key.
+  image.words[image.load(leaf) + 9] = 0x7fff_ffff;
+  image.seal(leaf, 'node');
+  image.store(leaf, device);
+  expect(() => dumpThinXml(device)).toThrow(CorruptionError);
+  expect([...checkThin(device)][0]).toMatchObject({ code: 'thin.virtual-block', block: leaf });
 });

@@ -28,22 +28,26 @@ export interface NodeSummary {
   /** The smallest and the largest key; meaningless without entries. Rounded beyond 2^53. */
   readonly first: number;
   readonly last: number;
+  /** Internal nodes from this one down to its leaves: 0 for a leaf, -1 where nothing below it can be believed. */
+  readonly height: number;
   /** Whether something is wrong below it. */
   readonly damaged: boolean;
 }
 
 /**
- * Remembers the nodes of a device that a check has met, so that each is read once however many trees share it. 25 bytes for each block of the
+ * Remembers the nodes of a device that a check has met, so that each is read once however many trees share it. 26 bytes for each block of the
  * device, in arrays of whose pages the system hands out only those with nodes in them.
  */
 export class NodeMemory {
   readonly #states: Uint8Array;
+  readonly #heights: Int8Array;
   readonly #nrEntries: Float64Array;
   readonly #first: Float64Array;
   readonly #last: Float64Array;
 
   constructor(nrBlocks: number) {
     this.#states = new Uint8Array(nrBlocks);
+    this.#heights = new Int8Array(nrBlocks);
     this.#nrEntries = new Float64Array(nrBlocks);
     this.#first = new Float64Array(nrBlocks);
     this.#last = new Float64Array(nrBlocks);
@@ -72,6 +76,10 @@ export class NodeMemory {
     return this.#nrEntries[block]!;
   }
 
+  height(block: number): number {
+    return this.#heights[block]!;
+  }
+
   first(block: number): number {
     return this.#first[block]!;
   }
@@ -86,10 +94,11 @@ export class NodeMemory {
   }
 
   /** Ends a node that was {@link NODE_STATE.open}, or tells a leaf's content. */
-  summarise(block: number, { nrEntries, first, last, damaged }: NodeSummary): void {
+  summarise(block: number, { nrEntries, first, last, height, damaged }: NodeSummary): void {
     const byte = this.#states[block]! | (damaged ? DAMAGED : 0);
     const isOpen = (byte & STATE_MASK) === NODE_STATE.open;
     this.#states[block] = isOpen ? (byte & ~STATE_MASK) | NODE_STATE.internal : byte;
+    this.#heights[block] = height;
     this.#nrEntries[block] = nrEntries;
     this.#first[block] = first;
     this.#last[block] = last;

@@ -166,3 +166,21 @@ test('an empty root is a tree, an empty leaf below one is not', () => {
   ]);
   expect(check(nodes, 1)[0]).toMatchObject([{ code: 'btree.underfull', block: 10 }]);
 });
+
+test('leaves are equally deep', () => {
+  const nodes = new Nodes();
+  for (const [i, block] of [10, 11, 12].entries()) nodes.leaf(block, 100 * i, 90);
+  nodes.internal(20, [
+    [0, 10],
+    [100, 11],
+  ]);
+  nodes.internal(1, [
+    [0, 20],
+    [200, 12],
+  ]);
+  const [findings, outcome] = check(nodes, 1);
+  expect(findings.filter(({ code }) => code !== 'btree.underfull')).toMatchObject([
+    { code: 'btree.depth', block: 12, path: [1, 12], keys: { begin: 200n } },
+  ]);
+  expect(outcome.nrEntries).toBe(180);
+});

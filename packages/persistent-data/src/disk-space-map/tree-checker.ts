@@ -69,7 +69,7 @@ class Frame {
  *
  * The children of a node are read together, in order of block numbers. A node is entered when it is met first; later references to it are
  * counted, and compared with what is remembered of it. So the work is bounded by the blocks of the device, whatever they hold.
- * Takes 26 bytes of memory for a block that is a node, and one batch of 256 blocks.
+ * Takes 27 bytes of memory for a block that is a node, and one batch of 256 blocks.
  */
 export class TreeChecker {
   /** Of the metadata device: how often each block is referred to, as far as was checked. */
@@ -225,7 +225,7 @@ export class TreeChecker {
       damaged = true;
       report(problem);
     });
-    memory.summarise(block, { nrEntries, first, last, damaged });
+    memory.summarise(block, { nrEntries, first, last, height: 0, damaged });
   }
 
   /** Judges each child by its place under this node, and adds them up. */
@@ -235,9 +235,13 @@ export class TreeChecker {
     let first = Number.NaN;
     let last = Number.NaN;
     let damaged = false;
+    let below = -1;
     for (let i = 0; i < frame.nrChildren; i++) {
       const child = frame.children[i]!;
-      const finding = this.#judge(frame, height, i, end, tree);
+      const found = this.#judge(frame, height, i, end, tree);
+      // An old kernel's node with few entries is worth a warning; wrong depth is worse.
+      const isUsable = found === undefined || found.code === 'btree.underfull';
+      const finding = (isUsable ? this.#judgeDepth(frame, height, i, end, tree, below) : undefined) ?? found;
       if (finding !== undefined) {
         if (finding.severity === 'fatal') this.#nrErrors++;
         damaged ||= finding.severity === 'fatal';
@@ -250,11 +254,28 @@ export class TreeChecker {
         if (frame.isNew[i] === 0) this.#nrErrors++;
         if (isBroken) continue;
       }
+      if (below < 0) below = memory.height(child);
       nrEntries += memory.nrEntries(child);
       if (Number.isNaN(first)) first = memory.first(child);
       if (memory.nrEntries(child) > 0) last = memory.last(child);
     }
-    return { nrEntries, first, last, damaged };
+    return { nrEntries, first, last, height: below < 0 ? -1 : below + 1, damaged };
+  }
+
+  /** All leaves of a tree are equally deep; `below` is the height of the children before, or -1. */
+  #judgeDepth(
+    frame: Frame,
+    height: number,
+    index: number,
+    end: number,
+    tree: CheckedTree,
+    below: number,
+  ): Finding | undefined {
+    const child = frame.children[index]!;
+    const found = this.#memory.state(child) === NODE_STATE.broken ? -1 : this.#memory.height(child);
+    if (below < 0 || found < 0 || found === below) return undefined;
+    const message = `Cannot use btree_node block ${child}: its leaves are ${found} below it, those of its neighbours ${below}`;
+    return { ...this.#place(frame, height, index, end, tree), code: 'btree.depth', message };
   }
 
   /** What is wrong with child `index` at this place, if its content can be believed. */

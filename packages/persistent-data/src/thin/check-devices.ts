@@ -1,4 +1,4 @@
-import type { Finding } from '../base/index.ts';
+import { type Finding, joinKey, TWO_POW_32 } from '../base/index.ts';
 import { readU64 } from '../btree/index.ts';
 import type { CheckedTree, LeafProblem, ReferenceCounter, TreeChecker } from '../disk-space-map/index.ts';
 import { DEVICE_DETAILS, type NodeView } from '../format/index.ts';
@@ -8,6 +8,9 @@ import { MAX_DEVICE_ID } from './pool-core.ts';
 const TOP_LEVEL = 0;
 const DETAILS = 1;
 const MAPPINGS = 2;
+
+/** Upper half of the first virtual block that no device can have, and that is no exact `number`: 2^53 blocks are 2^69 bytes and more. */
+const TOO_HIGH = 2 ** 53 / TWO_POW_32;
 
 const MAPPED_BLOCKS = DEVICE_DETAILS.offset('mappedBlocks');
 
@@ -140,6 +143,11 @@ export class CheckedDevices {
     const { nrBlocks } = counts;
     // Where a mapping has its block, above its time.
     const nrOutside = counts.incPacked(node.words, node.valueAt(0) >>> 2, node.nrEntries);
+    const last = node.nrEntries - 1;
+    if (last >= 0 && node.keyHigh(last) >= TOO_HIGH) {
+      const found = `found virtual block ${joinKey(node.keyHigh(last), node.keyLow(last))}, no device is that long`;
+      report({ code: 'thin.virtual-block', message: `Cannot use btree_node block ${block}: ${found}` });
+    }
     if (nrOutside === 0) return;
     const found = `${nrOutside} mappings are to data blocks beyond the last`;
     report({

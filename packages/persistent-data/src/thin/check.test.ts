@@ -142,8 +142,14 @@ describe('a mapping tree', () => {
     ['a child of another tree', 'btree.shared', (pool) => pool.setValue(pool.deviceRoot(0), 1, pool.detailsRoot)],
     ['a child twice', 'btree.keys', (pool) => pool.setValue(pool.deviceRoot(0), 1, leaf(pool, 0))],
     ['itself as its child', 'btree.cycle', (pool) => pool.setValue(pool.deviceRoot(0), 1, pool.deviceRoot(0))],
+    ['a virtual block that no device has', 'thin.virtual-block', setHugeKey],
     ['data blocks beyond the last', 'thin.data-block', (pool) => pool.setValue(leaf(pool, 1), 0, 20_000n << 24n)],
   ];
+  /** Of the last leaf, so that it is in order. */
+  function setHugeKey(pool: SickPool): void {
+    const last = leaf(pool, 2);
+    pool.setKey(last, pool.keys(last).length - 1, 2 ** 60);
+  }
   test.each(damages)('with %s', (_, code, damage) => {
     const pool = sick();
     damage(pool);
