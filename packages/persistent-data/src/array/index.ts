@@ -9,4 +9,5 @@
 export { type ElementVisitor, PersistentArray } from './array.ts';
 export { ArrayBuilder } from './array-builder.ts';
 export { ArrayCursor } from './array-cursor.ts';
+export { BulkArrayChecker, type BulkArrayOutcome, type BulkCheckedArray } from './bulk-check.ts';
 export { type ArrayCheckOptions, type CheckedArray, checkArray } from './check.ts';

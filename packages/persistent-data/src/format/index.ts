@@ -2,7 +2,7 @@
  * format: every on-disk struct, magic number and checksum, declared once as data, and the views that read blocks in place.
  *
  * No I/O. Promises: whatever a validator has let pass, a view can read without leaving the block. Kernel counterparts: the
- * `__packed` structs of dm-btree-internal.h, dm-space-map-common.h, dm-array.c and dm-thin-metadata.c, and their validators.
+ * `__packed` structs of dm-btree-internal.h, dm-space-map-common.h, dm-array.c, dm-thin-metadata.c and dm-era-target.c, and their validators.
  *
  * @module
  */
@@ -41,6 +41,14 @@ export {
   WORDS_PER_BLOCK,
 } from './constants.ts';
 export { blockChecksum, crc32cBytes, crc32cWords } from './crc32c.ts';
+export {
+  ERA_FLAG_CLEAN_SHUTDOWN,
+  ERA_MAGIC,
+  ERA_SUPERBLOCK,
+  ERA_SUPERBLOCK_VALIDATOR,
+  ERA_VERSION,
+  ERA_WRITESET,
+} from './era-superblock.ts';
 export { INDEX_ENTRY, METADATA_INDEX, METADATA_INDEX_VALIDATOR } from './index-block.ts';
 export { type Field, type FieldType, Layout } from './layout.ts';
 export { BlockPacker } from './pack-block.ts';
