@@ -3,9 +3,8 @@
 import { thinMetadataBytes } from 'persistent-data/thin';
 import type { Arguments } from '../arguments.ts';
 import { EXIT } from '../command.ts';
-import { printJson } from '../print-json.ts';
-import { formatAmount, parseSize, unitOf } from '../size-text.ts';
-import { writeStdout } from '../standard-output.ts';
+import { printAmount } from '../print-amount.ts';
+import { parseSize } from '../size-text.ts';
 
 export function run(args: Arguments): number {
   const shape = {
@@ -13,16 +12,6 @@ export function run(args: Arguments): number {
     poolBytes: parseSize(args.required('pool-size'), '--pool-size <SIZE[bskmgtp]>'),
     maxThins: args.number('max-thins') ?? 0,
   };
-  const letter = args.text('unit') ?? 's';
-  const unit = unitOf(letter, '--unit <UNIT>');
-  const bytes = thinMetadataBytes(shape);
-  if (args.has('json')) {
-    printJson({ version: 1, bytes });
-    return EXIT.ok;
-  }
-  const amount = formatAmount(bytes / unit.bytes);
-  const style = args.has('numeric-only') ? (args.text('numeric-only') ?? 'plain') : 'sentence';
-  const text = { plain: amount, short: `${amount}${letter}`, long: `${amount}${unit.name}` }[style];
-  writeStdout(`${text ?? `${amount} ${unit.name}`}\n`);
+  printAmount(() => thinMetadataBytes(shape), args);
   return EXIT.ok;
 }

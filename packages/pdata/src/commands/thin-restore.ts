@@ -1,39 +1,10 @@
 /** `thin_restore`: builds metadata out of XML. */
 
-import { createReadStream } from 'node:fs';
-import { stat } from 'node:fs/promises';
-import { FileDevice } from 'persistent-data/io';
 import { readThinXmlAsync, ThinRestore } from 'persistent-data/thin';
 import type { Arguments } from '../arguments.ts';
-import { EXIT } from '../command.ts';
-import { checkInputFile, checkOutputFile, refuseSameFile } from '../files.ts';
-import { Interruption } from '../interruption.ts';
-import { type Progress, Report } from '../report.ts';
-import { writeStdout } from '../standard-output.ts';
+import { runRestore } from '../restore-command.ts';
 
-const CHUNK_BYTES = 1 << 20;
-const MIB = 1 << 20;
-
-/** The bytes of a file, telling how far it has been read. Between chunks signals are seen. */
-async function* chunksOf(path: string, progress: Progress, interruption: Interruption): AsyncGenerator<Uint8Array> {
-  const { size } = await stat(path);
-  let done = 0;
-  for await (const chunk of createReadStream(path, { highWaterMark: CHUNK_BYTES }) as AsyncIterable<Uint8Array>) {
-    interruption.check();
-    yield chunk;
-    done += chunk.length;
-    progress.update(Math.floor(done / MIB), Math.ceil(size / MIB));
-  }
-}
-
-export async function run(args: Arguments): Promise<number> {
-  const input = args.required('input');
-  const output = args.required('output');
-  checkInputFile(input);
-  checkOutputFile(output);
-  refuseSameFile(input, output);
-  const asJson = args.has('json');
-  const report = new Report({ quiet: args.has('quiet') || asJson });
+export function run(args: Arguments): Promise<number> {
   const transaction = args.text('transaction-id');
   const dataBlockSize = args.number('data-block-size');
   const nrDataBlocks = args.number('nr-data-blocks');
@@ -42,16 +13,5 @@ export async function run(args: Arguments): Promise<number> {
     ...(dataBlockSize === undefined ? {} : { dataBlockSize }),
     ...(nrDataBlocks === undefined ? {} : { nrDataBlocks }),
   };
-  const device = FileDevice.open(output);
-  const progress = report.progress('MiB');
-  const interruption = new Interruption();
-  try {
-    await readThinXmlAsync(chunksOf(input, progress, interruption), new ThinRestore(device), { overrides });
-  } finally {
-    interruption.end();
-    progress.end();
-    device.close();
-  }
-  if (asJson) writeStdout(`${JSON.stringify({ version: 1, output }, undefined, 2)}\n`);
-  return EXIT.ok;
+  return runRestore(args, (chunks, device) => readThinXmlAsync(chunks, new ThinRestore(device), { overrides }));
 }

@@ -4,8 +4,9 @@ import { expect, test } from 'vitest';
 import { makePool, SNAPSHOT_POOL } from '../../../test/structures/pools.ts';
 import { SickPool } from '../../../test/structures/sick-pool.ts';
 import { CheckFindings } from './check-findings.ts';
-import { CheckText, PhaseFailedError } from './check-text.ts';
+import { PhaseFailedError } from './check-text.ts';
 import type { Report } from './report.ts';
+import { ThinCheckText } from './thin-check-text.ts';
 
 /** What is said of a pool that was damaged. */
 function said(damage: (pool: SickPool) => void, options = {}): string[] {
@@ -14,8 +15,8 @@ function said(damage: (pool: SickPool) => void, options = {}): string[] {
   const lines: string[] = [];
   const report = { title: (text: string) => lines.push(text), warn: (text: string) => lines.push(text) };
   const findings = new CheckFindings();
-  const text = new CheckText(report as unknown as Report, findings);
-  const onPhase = (phase: Parameters<CheckText['beginPhase']>[0]): void => {
+  const text = new ThinCheckText(report as unknown as Report, findings);
+  const onPhase = (phase: Parameters<ThinCheckText['beginPhase']>[0]): void => {
     text.endPhase();
     text.beginPhase(phase);
   };
@@ -114,7 +115,10 @@ test('a metadata snapshot that is wrong', () => {
 test('thousands of wrong counts are cut short', () => {
   const lines: string[] = [];
   const findings = new CheckFindings();
-  const text = new CheckText({ title: () => undefined, warn: (line: string) => lines.push(line) } as never, findings);
+  const text = new ThinCheckText(
+    { title: () => undefined, warn: (line: string) => lines.push(line) } as never,
+    findings,
+  );
   text.beginPhase('data-space-map');
   for (let counted = 0; counted < 1500; counted++) {
     const finding = {
@@ -136,7 +140,7 @@ test('thousands of wrong counts are cut short', () => {
 
 test('what was repaired', () => {
   const lines: string[] = [];
-  const text = new CheckText({ title: (line: string) => lines.push(line) } as never, new CheckFindings());
+  const text = new ThinCheckText({ title: (line: string) => lines.push(line) } as never, new CheckFindings());
   text.repaired({ nrDataLeaks: 1, nrMetadataLeaks: 2, clearedNeedsCheck: true });
   expect(lines).toEqual(['Repairing data leaks.', 'Repairing metadata leaks.', 'Cleared needs_check flag']);
 });

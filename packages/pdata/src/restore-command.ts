@@ -1,0 +1,52 @@
+/** The skeleton of `thin_restore`, `cache_restore` and `era_restore`: builds metadata out of XML. */
+
+import { createReadStream } from 'node:fs';
+import { stat } from 'node:fs/promises';
+import { type BlockDevice, FileDevice } from 'persistent-data/io';
+import type { Arguments } from './arguments.ts';
+import { EXIT } from './command.ts';
+import { checkInputFile, checkOutputFile, refuseSameFile } from './files.ts';
+import { Interruption } from './interruption.ts';
+import { type Progress, Report } from './report.ts';
+import { writeStdout } from './standard-output.ts';
+
+const CHUNK_BYTES = 1 << 20;
+const MIB = 1 << 20;
+
+/** The bytes of a file, telling how far it has been read. Between chunks signals are seen. */
+async function* chunksOf(path: string, progress: Progress, interruption: Interruption): AsyncGenerator<Uint8Array> {
+  const { size } = await stat(path);
+  let done = 0;
+  for await (const chunk of createReadStream(path, { highWaterMark: CHUNK_BYTES }) as AsyncIterable<Uint8Array>) {
+    interruption.check();
+    yield chunk;
+    done += chunk.length;
+    progress.update(Math.floor(done / MIB), Math.ceil(size / MIB));
+  }
+}
+
+/** Opens input and output, lets `restore` read the one and write the other, closes. Ctrl-C leaves what no tool takes for metadata. */
+export async function runRestore(
+  args: Arguments,
+  restore: (chunks: AsyncIterable<Uint8Array>, device: BlockDevice) => Promise<void>,
+): Promise<number> {
+  const input = args.required('input');
+  const output = args.required('output');
+  checkInputFile(input);
+  checkOutputFile(output);
+  refuseSameFile(input, output);
+  const asJson = args.has('json');
+  const report = new Report({ quiet: args.has('quiet') || asJson });
+  const device = FileDevice.open(output);
+  const progress = report.progress('MiB');
+  const interruption = new Interruption();
+  try {
+    await restore(chunksOf(input, progress, interruption), device);
+  } finally {
+    interruption.end();
+    progress.end();
+    device.close();
+  }
+  if (asJson) writeStdout(`${JSON.stringify({ version: 1, output }, undefined, 2)}\n`);
+  return EXIT.ok;
+}
