@@ -1,7 +1,7 @@
 /** Bugs that the campaigns found, each with its story: what happened, why, what prevents it now. */
 
 import { CorruptionError, NoSpaceError } from 'persistent-data/base';
-import { blockChecksum, SALT } from 'persistent-data/format';
+import { blockChecksum, SALT, THIN_SUPERBLOCK } from 'persistent-data/format';
 import { BLOCK_SIZE, MemoryDevice } from 'persistent-data/io';
 import { Store, u32 } from 'persistent-data/store';
 import { auditThin, describePool, RawImage, ThinPlayer, type ThinScript } from 'persistent-data/testing';
@@ -192,4 +192,29 @@ test('a virtual block beyond 2^53 is a finding', () => {
   image.store(leaf, device);
   expect(() => dumpThinXml(device)).toThrow(CorruptionError);
   expect([...checkThin(device)][0]).toMatchObject({ code: 'thin.virtual-block', block: leaf });
+});
+
+test.each([
+  ['lists of different devices', 'thin.ids'],
+  ['another number of mappings', 'thin.mapped-blocks'],
+])('%s in the metadata snapshot alone: a finding', (_, code) => {
+  // A check found nothing in a snapshot whose details were those of other devices than its list; 1.1.0 did.
+  // Of the nodes that a snapshot shares with the pool its walk sees nothing, so the pool's devices were taken for its own.
+  // Its two lists are read in full and compared.
+  const device = new MemoryDevice({ nrBlocks: 64 });
+  const player = ThinPlayer.format(device, { dataBlockSizeSectors: 128, nrDataBlocks: 500 });
+  for (const step of [['create', 0], ['write', 0, 1], ['hold']] satisfies ThinScript) player.play(step);
+  expect([...checkThin(device)]).toEqual([]);
+  const image = new RawImage(device);
+  const held = image.u64(image.load(0), THIN_SUPERBLOCK.word('heldRoot'));
+  const root = image.load(held) + THIN_SUPERBLOCK.word('deviceDetailsRoot');
+  // Details of its own, in a free block: another key, or another number of mapped blocks.
+  const [shared, own] = [image.load(image.words[root] as number), image.load(60)];
+  image.words.copyWithin(own, shared, shared + 1024);
+  image.words[own + (code === 'thin.ids' ? 8 : 8 + 2 * image.u32(own, 5))] = 40;
+  image.seal(60, 'node');
+  image.words[root] = 60;
+  image.seal(held, 'superblock');
+  for (const block of [60, held]) image.store(block, device);
+  expect([...checkThin(device)].map((finding) => finding.code)).toContain(code);
 });

@@ -28,7 +28,8 @@ export class BlockScanner {
     assert(capacity >= 1 && capacity <= MAX_CAPACITY, `a batch has 1 to ${MAX_CAPACITY} blocks`);
     this.device = device;
     this.capacity = capacity;
-    this.slab = Slab.ofSize(capacity * METADATA_BLOCK_SIZE);
+    // Blocks of a batch are different: a small device fills no more.
+    this.slab = Slab.ofSize(Math.min(capacity, device.nrBlocks) * METADATA_BLOCK_SIZE);
     this.#bases = new Int32Array(capacity);
     this.#sorted = new Float64Array(capacity);
   }
@@ -38,7 +39,7 @@ export class BlockScanner {
    * that cannot be read makes {@link problem} speak, and nothing throws.
    */
   load(blocks: ArrayLike<number>, count: number): void {
-    assert(count <= this.capacity, 'the batch fits');
+    assert(count <= this.capacity && count * METADATA_BLOCK_SIZE <= this.slab.bytes.length, 'the batch fits');
     this.#failures.clear();
     const sorted = this.#sort(blocks, count);
     for (let begin = 0; begin < count; ) {

@@ -107,7 +107,7 @@ function firstMissing(
   entries: Iterable<readonly [block: number, csum: number]>,
 ): string | undefined {
   const sorted = [...entries].sort(([a], [b]) => a - b);
-  const slab = Slab.ofSize(RUN * METADATA_BLOCK_SIZE);
+  const slab = Slab.ofSize(Math.min(RUN, sorted.length) * METADATA_BLOCK_SIZE);
   for (let i = 0; i < sorted.length; ) {
     const [begin] = sorted[i]!;
     let end = i + 1;

@@ -1,4 +1,4 @@
-import { type Finding, joinKey, TWO_POW_32 } from '../base/index.ts';
+import { CorruptionError, type Finding, joinKey, TWO_POW_32 } from '../base/index.ts';
 import { readU64 } from '../btree/index.ts';
 import type { CheckedTree, LeafProblem, ReferenceCounter, TreeChecker } from '../disk-space-map/index.ts';
 import { DEVICE_DETAILS, type NodeView } from '../format/index.ts';
@@ -29,21 +29,30 @@ export interface PoolRoots {
   readonly detailsRoot: number;
 }
 
+/** What a metadata snapshot is compared with, and its lists in full: of the nodes that it shares with the pool its walk sees nothing. */
+export interface HeldLists {
+  readonly pool: CheckedDevices;
+  /** Roots and mapped blocks by device. @throws what reading throws; asked only when both lists were found to be whole. */
+  read(): { readonly roots: ReadonlyMap<number, number>; readonly mappedBlocks: ReadonlyMap<number, number> };
+}
+
 /** The devices that a superblock refers to, while they are checked. */
 export class CheckedDevices {
   /** Ids and roots of the devices that were not met before. */
   readonly #roots = new Map<number, number>();
-  /** Mapped blocks of devices whose details were not met before. */
-  readonly #mappedBlocks = new Map<number, number>();
+  /** All ids and roots. */
+  #listed: ReadonlyMap<number, number> = this.#roots;
+  /** Mapped blocks by device; of a metadata snapshot at first those that were not met before. */
+  #mappedBlocks = new Map<number, number>();
   readonly #checker: TreeChecker;
   readonly #dataCounts: ReferenceCounter;
-  /** The pool whose metadata snapshot this is: nodes that they share were checked there. */
-  readonly #pool: CheckedDevices | undefined;
+  readonly #held: HeldLists | undefined;
 
-  constructor(checker: TreeChecker, dataCounts: ReferenceCounter, pool?: CheckedDevices) {
+  /** @param held - Of a metadata snapshot. Nodes that it shares with its pool were checked there. */
+  constructor(checker: TreeChecker, dataCounts: ReferenceCounter, held?: HeldLists) {
     this.#checker = checker;
     this.#dataCounts = dataCounts;
-    this.#pool = pool;
+    this.#held = held;
   }
 
   /** Reads the list of devices and their details, and compares them. Answers whether all could be read. */
@@ -60,14 +69,34 @@ export class CheckedDevices {
       visitLeaf: (node) => this.#takeDetails(node),
     });
     if (topLevel.nrErrors > 0 || details.nrErrors > 0) return false;
-    const withoutDetails = [...this.#roots.keys()].filter((id) => this.#expected(id) === undefined);
-    const withoutRoot = [...this.#mappedBlocks.keys()].filter((id) => !this.#isListed(id));
+    if (this.#held !== undefined) {
+      const unread = this.#readHeld(this.#held);
+      if (unread !== undefined) {
+        yield { severity: 'fatal', code: 'btree.node', message: unread.message };
+        return false;
+      }
+    }
+    const withoutDetails = [...this.#listed.keys()].filter((id) => !this.#mappedBlocks.has(id));
+    const withoutRoot = [...this.#mappedBlocks.keys()].filter((id) => !this.#listed.has(id));
     for (const device of [...withoutDetails, ...withoutRoot]) {
-      const lacks = this.#isListed(device) ? 'has no details' : 'has details and no mapping tree';
+      const lacks = this.#listed.has(device) ? 'has no details' : 'has details and no mapping tree';
       const message = `Inconsistency between the details tree and the mapping tree: thin device ${device} ${lacks}`;
       yield { severity: 'fatal', code: 'thin.ids', message, device };
     }
     return withoutDetails.length === 0 && withoutRoot.length === 0;
+  }
+
+  /** Answers what keeps it from reading. */
+  #readHeld(held: HeldLists): CorruptionError | undefined {
+    try {
+      const { roots, mappedBlocks } = held.read();
+      this.#listed = roots;
+      this.#mappedBlocks = new Map(mappedBlocks);
+      return undefined;
+    } catch (error) {
+      if (error instanceof CorruptionError) return error;
+      throw error;
+    }
   }
 
   /** Checks the mapping trees of all devices. Answers whether all is as it should be. */
@@ -76,12 +105,23 @@ export class CheckedDevices {
     for (const [device, root] of this.#roots) {
       const outcome = yield* this.#checker.check(root, this.#mappingTree(device));
       const found = outcome.nrEntries;
-      const expected = this.#expected(device);
+      const expected = this.#mappedBlocks.get(device);
       if (outcome.nrErrors > 0) isWhole = false;
       if (outcome.nrErrors === 0 && (expected === undefined || expected === found)) continue;
       yield this.#deviceFinding(device, outcome, expected ?? found);
     }
+    if (this.#held !== undefined) yield* this.#compareShared(this.#held.pool);
     return isWhole;
+  }
+
+  /** Devices whose entry in the list a metadata snapshot shares with its pool: the pool's details are right or were found fault with. */
+  *#compareShared(pool: CheckedDevices): Generator<Finding, void> {
+    for (const [device, root] of this.#listed) {
+      if (this.#roots.has(device) || pool.#listed.get(device) !== root) continue;
+      const [expected, found] = [this.#mappedBlocks.get(device), pool.#mappedBlocks.get(device)];
+      if (expected === undefined || found === undefined || expected === found) continue;
+      yield this.#deviceFinding(device, { nrEntries: found, nrErrors: 0, rootIsLost: false }, expected);
+    }
   }
 
   #deviceFinding(
@@ -90,7 +130,7 @@ export class CheckedDevices {
     expected: number,
   ): DeviceFinding {
     const finding = { severity: 'fatal', device, expected, found: nrEntries } as const;
-    const name = this.#pool === undefined ? `Thin device ${device}` : `Thin device ${device} of the metadata snapshot`;
+    const name = this.#held === undefined ? `Thin device ${device}` : `Thin device ${device} of the metadata snapshot`;
     if (rootIsLost) {
       return { ...finding, code: 'thin.root', message: `${name} is missing root with ${expected} mappings` };
     }
@@ -101,18 +141,6 @@ export class CheckedDevices {
     }
     const message = `${name} has unexpected number of mappings, expected ${expected}, actual ${nrEntries}`;
     return { ...finding, code: 'thin.mapped-blocks', message };
-  }
-
-  /** Mapped blocks of a device, as its details say. */
-  #expected(device: number): number | undefined {
-    const own = this.#mappedBlocks.get(device);
-    if (own !== undefined || this.#pool === undefined) return own;
-    return this.#pool.#expected(device);
-  }
-
-  #isListed(device: number): boolean {
-    if (this.#roots.has(device)) return true;
-    return this.#pool === undefined ? false : this.#pool.#isListed(device);
   }
 
   #takeRoots(node: NodeView, block: number, report: (problem: LeafProblem) => void): void {

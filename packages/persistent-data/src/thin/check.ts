@@ -13,6 +13,7 @@ import {
 import { ENTRIES_PER_BITMAP, SUPERBLOCK_LOCATION, THIN_SUPERBLOCK_VALIDATOR } from '../format/index.ts';
 import type { BlockDevice } from '../io/index.ts';
 import { CheckedDevices } from './check-devices.ts';
+import { ThinImage } from './image.ts';
 import type { ThinMetadata } from './metadata.ts';
 import { metadataDevice } from './metadata-source.ts';
 import { clearNeedsCheck, needsCheck, readThinSuperblock, type ThinSuperblock } from './superblock.ts';
@@ -188,7 +189,14 @@ export class ThinCheck {
     }
     const held = yield* this.#readSuperblock(heldRoot);
     if (held === undefined) return false;
-    const snapshot = new CheckedDevices(checker, this.#dataCounts, devices);
+    const snapshot = new CheckedDevices(checker, this.#dataCounts, {
+      pool: devices,
+      read: () => {
+        const image = new ThinImage(this.#device, { metadataSnapshot: heldRoot });
+        const mappedBlocks = [...image.details()].map(([id, details]) => [id, details.mappedBlocks] as const);
+        return { roots: image.roots(), mappedBlocks: new Map(mappedBlocks) };
+      },
+    });
     const listIsWhole = yield* snapshot.list({
       mappingRoot: held.dataMappingRoot,
       detailsRoot: held.deviceDetailsRoot,

@@ -95,7 +95,7 @@ interface ScannedNodes {
 }
 
 function scanNodes(device: BlockDevice, { onProgress }: FindRootsOptions): ScannedNodes {
-  const slab = Slab.ofSize(RUN_BLOCKS * METADATA_BLOCK_SIZE);
+  const slab = Slab.ofSize(Math.min(RUN_BLOCKS, device.nrBlocks) * METADATA_BLOCK_SIZE);
   const node = new NodeView(slab);
   const found: ScannedNodes = { nrNodes: 0, plain: [], details: [] };
   for (let begin = 0; begin < device.nrBlocks; begin += RUN_BLOCKS) {
