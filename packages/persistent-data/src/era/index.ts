@@ -1,0 +1,17 @@
+/**
+ * era: the metadata of era devices, which know when each block of an origin was last written, and the tools over it.
+ *
+ * Promises: a mark is durable before the write that it is for; the kernel's own bytes for the kernel's own operations; a commit is atomic.
+ * Needs from below: arrays, bitsets, btrees, space maps, XML. Kernel counterpart: dm-era-target.c.
+ *
+ * @module
+ */
+
+export { dumpEra, dumpEraXml, type EraDumpOptions } from './dump.ts';
+export { type ErasVisitor, foldEras } from './fold.ts';
+export { EraImage, type EraImageOptions, type EraWriteset } from './image.ts';
+export { type EraFormatOptions, EraMetadata, type EraMetadataOptions } from './metadata.ts';
+export { type EraSuperblock, isEraBlockSize, readEraSuperblock } from './superblock.ts';
+export type { EraVisitor, EraXmlSuperblock } from './visitor.ts';
+export { WRITESET_VALUE, type Writeset } from './writeset.ts';
+export { EraXmlWriter } from './xml-writer.ts';
