@@ -5,7 +5,7 @@ import { blockChecksum, SALT, WORDS_PER_BLOCK } from 'persistent-data/format';
 import { BLOCK_SIZE, MemoryDevice } from 'persistent-data/io';
 import { Store, type StoreState, u32 } from 'persistent-data/store';
 import { Random } from 'persistent-data/testing';
-import { Failure, type Run, textOf } from './campaign.ts';
+import { Failure, type Run, textOf, withoutStacks } from './campaign.ts';
 import { randomStoreScript, StorePlayer } from './store-script.ts';
 
 const NR_STORES = 24;
@@ -131,12 +131,24 @@ function tryStore(device: MemoryDevice, random: Random): void {
 export async function runStoreFuzz({ random, count }: Run): Promise<void> {
   const index = random.below(NR_STORES);
   const patient = await patientNumber(index);
-  const device = patient.device.fork();
-  const done = Array.from({ length: random.pick([1, 1, 2, 4]) }, () => mutate(patient, device, random));
+  const seed = random.uint32();
+  let done: string[] = [];
+  const tryOnce = (): void => {
+    const own = new Random(seed);
+    const device = patient.device.fork();
+    done = Array.from({ length: own.pick([1, 1, 2, 4]) }, () => mutate(patient, device, own));
+    tryStore(device, own);
+  };
+  count(1);
   try {
-    tryStore(device, random);
-    count(1);
-  } catch (error) {
+    withoutStacks(tryOnce);
+  } catch (first) {
+    let error = first;
+    try {
+      tryOnce();
+    } catch (again) {
+      error = again;
+    }
     const { cause } = error as Error;
     const stack = cause instanceof Error ? `\n${cause.stack?.split('\n').slice(1, 6).join('\n')}` : '';
     throw new Failure(`${textOf(error)}${stack}`, { store: index, done });

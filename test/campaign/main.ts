@@ -1,11 +1,12 @@
 /**
  * `npm run campaign -- NAME [--minutes M] [--seed S] [--runs N] [--states N] [--from I] [--jobs J] [--json]`
  *
- * Runs one campaign of `table.ts`, or with the name `ci` all of them in the amounts of CI. Prints one line of JSON for each at its end,
+ * Runs one campaign of `table.ts`, or with the name `ci` all of them in the amounts of CI, with a worker for each core. Prints one line of JSON for each at its end,
  * also when it is interrupted; ends with 1 when something failed, and with 2 when it cannot run here (under `CI=true`; else that is said).
  * Each failure is printed with the line that replays it: the same seed, from that run on, one run.
  */
 
+import { availableParallelism } from 'node:os';
 import { parseArgs } from 'node:util';
 import type { Amount, Campaign } from './campaign.ts';
 import { conduct, type Summary } from './conduct.ts';
@@ -89,7 +90,9 @@ async function main(): Promise<void> {
   const wanted = Object.fromEntries(Object.entries(given).filter(([, value]) => value !== undefined)) as Amount;
   const seed = number(values.seed, 'seed') ?? (inCi ? 1 : Math.floor(Date.now() / 1000));
   const from = number(values.from, 'from') ?? 0;
-  const jobs = number(values.jobs, 'jobs') ?? (inCi ? 2 : 1);
+  const jobs =
+    number(values.jobs, 'jobs') ??
+    Math.max(1, Math.min(availableParallelism(), wanted.runs ?? Number.POSITIVE_INFINITY));
   process.on('SIGINT', () => interrupt.abort());
   let isSound = true;
   for (const campaign of inCi ? CAMPAIGNS : [campaignNamed(name)]) {
