@@ -52,13 +52,14 @@ export function make() {
       let n = 0;
       let keySum = 0;
       let valSum = 0;
+      // `| 0`: what a closure keeps is a small integer then, and no number on the heap for each entry.
       const visit = (value, key) => {
-        keySum = (keySum + key) >>> 0;
-        valSum = (valSum + (value >>> 0)) >>> 0;
+        keySum = (keySum + key) | 0;
+        valSum = (valSum + value) | 0;
         return ++n < limit;
       };
       tree.forEach(visit, start);
-      return { n, keySum, valSum };
+      return { n, keySum: keySum >>> 0, valSum: valSum >>> 0 };
     },
     scanFor(start, limit) {
       let n = 0;

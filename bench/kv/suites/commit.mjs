@@ -1,10 +1,12 @@
 // Small transactions, each durable before it returns, on a store of n random entries. Medians of one commit.
 import { generator, inOrder, sample, shuffled, sumsOf, valuesOf } from '../entries.mjs';
+import { warmUp } from '../warm-up.mjs';
 
 const CALLERS = 16;
 
 export async function run(bench) {
   const { n } = bench;
+  await warmUp(bench);
   const random = generator();
   const keys = shuffled(n, random);
   const path = bench.path('commit');

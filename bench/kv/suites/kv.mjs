@@ -1,9 +1,24 @@
 // Large transactions, look-ups and scans.
+
 import { generator, inOrder, lowOf, sample, shuffled, sumsOf, valuesOf } from '../entries.mjs';
+import { warmUp } from '../warm-up.mjs';
+
+const OF_RANDOM = [
+  'random-insert',
+  'lookup',
+  'scan',
+  'scan-for',
+  'range',
+  'overwrite',
+  'delete',
+  'size',
+  'size-compact',
+];
 
 export async function run(bench) {
+  await warmUp(bench);
   if (bench.wants('sequential-insert')) await sequential(bench);
-  await random(bench);
+  if (bench.wants(...OF_RANDOM)) await random(bench);
 }
 
 async function sequential(bench) {

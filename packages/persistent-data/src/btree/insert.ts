@@ -1,4 +1,5 @@
 import { createEmpty } from './empty.ts';
+import { NOT_OWNED, takeOwnedLeaf } from './owned-path.ts';
 import { makeRoom, splitBeneath } from './split.ts';
 import type { Root, TreeContext } from './tree-context.ts';
 import type { ValueType } from './value-type.ts';
@@ -69,6 +70,14 @@ export function insertScratch<V>(tree: TreeContext<V>, root: Root, outcome: { wa
       finger.keep(tm);
       return root;
     }
+  }
+  const owned = takeOwnedLeaf(tree, root);
+  if (owned !== NOT_OWNED) {
+    outcome.wasNew = placeValue(tree, owned, tree.valueType);
+    const leaf = tm.blockManager.blockAt(node.base);
+    tm.unlock(node.base);
+    finger.settle(tm, root, leaf, keyHigh, keyLow);
+    return root;
   }
   spine.begin();
   finger.beginWalk();

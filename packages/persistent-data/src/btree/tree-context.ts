@@ -1,5 +1,5 @@
 import { assert, highHalf, lowHalf, Slab, type U64 } from '../base/index.ts';
-import { MAX_VALUE_SIZE, NodeView } from '../format/index.ts';
+import { MAX_VALUE_SIZE, maxEntriesFor, NodeView } from '../format/index.ts';
 import type { TransactionManager } from '../transaction-manager/index.ts';
 import { Finger } from './finger.ts';
 import { ShadowSpine } from './spine.ts';
@@ -22,6 +22,8 @@ export class TreeContext<V> {
   readonly tm: TransactionManager;
   readonly levels: number;
   readonly valueType: ValueType<V>;
+  /** Entries that a leaf of the last level has room for. */
+  readonly maxLeafEntries: number;
   /** The type of the values of each level: block references, and in the last one the tree's own. */
   readonly levelTypes: readonly ValueType<unknown>[];
   /** Upper and lower half of each key of the running operation. */
@@ -47,6 +49,7 @@ export class TreeContext<V> {
     this.tm = tm;
     this.levels = levels;
     this.valueType = valueType;
+    this.maxLeafEntries = maxEntriesFor(size);
     const reference = blockReferenceType(tm);
     this.levelTypes = Array.from({ length: levels }, (_, level) => (level === levels - 1 ? valueType : reference));
     this.keyHigh = new Uint32Array(levels);

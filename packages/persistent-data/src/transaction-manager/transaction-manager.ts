@@ -139,6 +139,14 @@ export class TransactionManager implements BlockReader {
     return this.#shadows.has(b);
   }
 
+  /**
+   * Whether {@link shadow} would answer block `b` itself, as far as that is known without asking the space map: this transaction made it, and nobody has
+   * added a reference to it since. Never when the transaction is broken.
+   */
+  owns(b: number): boolean {
+    return this.#broken === undefined && this.#shadows.isOwned(b);
+  }
+
   /** Adds one to the count of block `b`. */
   inc(b: number): void {
     this.incRange(b, b + 1);
