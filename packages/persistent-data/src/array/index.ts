@@ -11,3 +11,4 @@ export { ArrayBuilder } from './array-builder.ts';
 export { ArrayCursor } from './array-cursor.ts';
 export { BulkArrayChecker, type BulkArrayOutcome, type BulkCheckedArray } from './bulk-check.ts';
 export { type ArrayCheckOptions, type CheckedArray, checkArray } from './check.ts';
+export { RawArrayBuilder } from './raw-array-builder.ts';

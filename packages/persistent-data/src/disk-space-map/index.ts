@@ -8,6 +8,7 @@
  * @module
  */
 export { BlockScanner } from './block-scanner.ts';
+export { BulkTransaction, type FillSuperblock } from './bulk-transaction.ts';
 export {
   type CheckedSpace,
   type CompareOptions,
