@@ -1,8 +1,9 @@
-/** Crash states of a Store: journal, checkpoints, growth and shrinking of the file, snapshots. */
+/** Crash states of a Store: journal, checkpoints, growth and shrinking of the file, snapshots, compaction. */
 
 import type { MemoryDevice } from 'persistent-data/io';
 import { Store, type StoreOptions, u32 } from 'persistent-data/store';
 import { CrashDevice, type CrashDeviceOptions, type CrashPoint, shrinkScript } from 'persistent-data/testing';
+import { compactOnto } from '../../packages/persistent-data/src/store/compact.ts';
 import { Failure, type Run, textOf } from './campaign.ts';
 import type { CrashOutcome } from './crash-thin.ts';
 import { describeStore, randomStoreScript, StorePlayer, type StoreScript } from './store-script.ts';
@@ -15,6 +16,8 @@ export interface StoreCrashCase {
   readonly seed: number;
   /** For negative controls. */
   readonly device?: Pick<CrashDeviceOptions, 'dropFlush'>;
+  /** The same for files that the store is compacted into. */
+  readonly copy?: Pick<CrashDeviceOptions, 'dropFlush'>;
 }
 
 const USE_EVERY = 8;
@@ -52,8 +55,9 @@ function wrongState(found: string, allowed: readonly string[]): string {
 }
 
 /** Plays a script on a disk that may lose power at any moment, from the making of the store on. */
-export async function crashStore(each: StoreCrashCase): Promise<CrashOutcome> {
+export async function crashStore(each: StoreCrashCase): Promise<CrashOutcome & { readonly nrCompactions: number }> {
   let nrStates = 0;
+  let nrCompactions = 0;
   let problem: string | undefined;
   let player: StorePlayer | undefined;
   const look = (point: CrashPoint): void => {
@@ -68,8 +72,22 @@ export async function crashStore(each: StoreCrashCase): Promise<CrashOutcome> {
       return;
     }
   };
-  const device = new CrashDevice({ nrBlocks: 0, onCrashPoint: look, ...each.device });
-  player = new StorePlayer(device, each.options);
+  let device = new CrashDevice({ nrBlocks: 0, onCrashPoint: look, ...each.device });
+  // The file that the store lies in is replaced by another one: until then a crash finds the old one, from then on the new one.
+  const compact = (store: Store): CrashDevice => {
+    let isInPlace = false;
+    const fresh = new CrashDevice({ nrBlocks: 0, onCrashPoint: (point) => isInPlace && look(point), ...each.copy });
+    store.engine.checkpoint();
+    compactOnto(store.engine, fresh, each.options, () => {
+      look(device.crashPoint('before the file is replaced'));
+      isInPlace = true;
+      look(fresh.crashPoint('after the file was replaced'));
+    });
+    device = fresh;
+    nrCompactions += 1;
+    return fresh;
+  };
+  player = new StorePlayer(device, each.options, compact);
   try {
     player.open();
     for (const step of each.script) {
@@ -85,11 +103,11 @@ export async function crashStore(each: StoreCrashCase): Promise<CrashOutcome> {
   } catch (error) {
     problem ??= textOf(error);
   }
-  return { nrStates, problem };
+  return { nrStates, nrCompactions, problem };
 }
 
 /** One run, as for thin metadata. */
-export async function runStoreCrash({ random, count, index }: Run): Promise<void> {
+export async function runStoreCrash({ random, count, note, index }: Run): Promise<void> {
   const isShort = index % 3 === 0;
   const each: StoreCrashCase = {
     script: randomStoreScript(random, isShort ? 6 : 40, isShort ? 50 : random.pick([30, 300, 1500])),
@@ -97,8 +115,9 @@ export async function runStoreCrash({ random, count, index }: Run): Promise<void
     limit: isShort ? 400 : 25,
     seed: random.uint32(),
   };
-  const { nrStates, problem } = await crashStore(each);
+  const { nrStates, nrCompactions, problem } = await crashStore(each);
   count(nrStates);
+  note('compactions', nrCompactions);
   if (problem === undefined) return;
   const fails = async (script: StoreScript) => (await crashStore({ ...each, script })).problem !== undefined;
   const script = await shrinkScript(each.script, fails, 100);

@@ -9,7 +9,7 @@ import { afterEach, expect, test, vi } from 'vitest';
 import { crashStore } from './crash-store.ts';
 import { crashThin, type ThinCrashCase } from './crash-thin.ts';
 import { bitRotProblem } from './fault.ts';
-import { randomStoreScript } from './store-script.ts';
+import { randomStoreScript, type StoreScript } from './store-script.ts';
 import { SuperblockFirst } from './superblock-first.ts';
 import { DATA_BLOCK_SECTORS } from './thin-pool.ts';
 
@@ -124,4 +124,18 @@ test('the crash harness of the Store catches that a flush is dropped', async () 
     if ((await crashStore({ ...each, device })).problem !== undefined) nrCaught += 1;
   }
   expect(nrCaught).toBeGreaterThan(0);
+});
+
+test('the crash harness of the Store catches a compact copy that is put in place before it is durable', async () => {
+  const script: StoreScript = [
+    ['set', 0, 1, 300, 5],
+    ['snapshot', 1],
+    ['unset', 0, 40, 100],
+    ['compact'],
+    ['set', 1, 1, 3, 7],
+  ];
+  const each = { script, options: { journalBlocks: 4, cacheBytes: 131072 }, limit: 30, seed: 1 };
+  expect(await crashStore(each)).toMatchObject({ problem: undefined, nrCompactions: 1 });
+  const { problem } = await crashStore({ ...each, copy: { dropFlush: () => true } });
+  expect(problem).toMatch(/after the file was replaced/);
 });

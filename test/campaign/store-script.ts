@@ -10,6 +10,7 @@ import { expectSame, type Random } from 'persistent-data/testing';
  *
  * - `set`, `unset`: so many keys from one on. `drop`: a whole tree. `element`: of an array; `bits`: of a bitset, both as long as needed.
  * - `commitAsync`, `await`: as for thin metadata.
+ * - `compact`: where the player can.
  * - `checkpoint`: a check, which makes one first. `reopen`: close and open. `crash`: open again without closing.
  */
 export type StoreStep =
@@ -19,7 +20,9 @@ export type StoreStep =
   | readonly ['element', index: number, value: number]
   | readonly ['bits', begin: number, count: number, value: 0 | 1]
   | readonly ['snapshot' | 'remove' | 'restore', name: number]
-  | readonly ['begin' | 'commit' | 'commitAsync' | 'await' | 'rollback' | 'checkpoint' | 'reopen' | 'crash'];
+  | readonly [
+      'begin' | 'commit' | 'commitAsync' | 'await' | 'rollback' | 'checkpoint' | 'compact' | 'reopen' | 'crash',
+    ];
 
 export type StoreScript = readonly StoreStep[];
 
@@ -45,6 +48,7 @@ const VERBS = {
   await: 3,
   rollback: 3,
   checkpoint: 2,
+  compact: 1,
   reopen: 2,
   crash: 1,
 };
@@ -142,12 +146,17 @@ const copyState = (state: State): State => new Map([...state].map(([name, tree])
 const sorted = (tree: Tree): string[] => [...tree].sort(([a], [b]) => a - b).map(([key, value]) => `${key}=${value}`);
 
 /** Steps that wait for commits that are under way, so that what follows is known to be later. */
-const WAITING: ReadonlySet<StoreStep[0]> = new Set(['await', 'checkpoint', 'reopen', 'crash']);
+const WAITING: ReadonlySet<StoreStep[0]> = new Set(['await', 'checkpoint', 'compact', 'reopen', 'crash']);
+
+/** Compacts a store that lies on a device; answers the device that it lies on now. */
+export type Compact = (store: Store) => BlockDevice;
 
 /** See the top of this file. */
 export class StorePlayer {
-  readonly device: BlockDevice;
+  /** Where the store lies. One that was opened by its path is never opened again without being closed. */
+  #where: BlockDevice | string;
   readonly #options: StoreOptions;
+  readonly #compact: Compact | undefined;
   #store: Store | undefined;
   #model = new Model();
   /** What a rollback goes back to; there while a transaction runs. */
@@ -159,14 +168,16 @@ export class StorePlayer {
   /** Whether the running transaction changed anything. The commit of one that did not says nothing about those before it. */
   #changed = false;
 
-  constructor(device: BlockDevice, options: StoreOptions) {
-    this.device = device;
+  /** @param compact - Without it a store on a device is not compacted. */
+  constructor(where: BlockDevice | string, options: StoreOptions, compact?: Compact) {
+    this.#where = where;
     this.#options = options;
+    this.#compact = compact;
   }
 
   /** Opens the store; it is made if there is none. Before it, and within it, a crash leaves an empty one. */
   open(): void {
-    this.#store = Store.open(this.device, this.#options);
+    this.#store = Store.open(this.#where, this.#options);
   }
 
   get store(): Store {
@@ -205,7 +216,7 @@ export class StorePlayer {
   /** After an error on a device that works again: goes back to what was found on the disk, one of {@link allowed}. */
   async recover(): Promise<void> {
     await this.settle().catch(() => undefined);
-    this.#store = Store.open(this.device, this.#options);
+    this.#store = Store.open(this.#where, this.#options);
     const found = this.allowed.indexOf(describeStore(this.#store));
     if (found < 0) throw new Error('the disk holds a state that it must not');
     this.#acknowledged += found;
@@ -244,9 +255,14 @@ export class StorePlayer {
         if (this.#saved !== undefined) return;
         for (const { message } of this.store.check()) throw new CorruptionError(`the check finds: ${message}`);
         return;
+      case 'compact':
+        if (this.#saved !== undefined) return;
+        if (typeof this.#where === 'string') this.store.compact();
+        else if (this.#compact !== undefined) this.#where = this.#compact(this.store);
+        return;
       case 'reopen':
       case 'crash':
-        this.#reopen(step[0] === 'reopen');
+        this.#reopen(step[0] === 'reopen' || typeof this.#where === 'string');
         return;
       default:
         this.#change(step);

@@ -10,10 +10,10 @@ async function main(): Promise<void> {
   const [kind, path = '', seed] = process.argv.slice(2);
   const random = new Random(Number(seed));
   const tell = (acknowledged: number) => writeSync(1, `${acknowledged}\n`);
-  const device = FileDevice.open(path, { create: true });
   if (kind === 'store') {
     const script = randomStoreScript(random, 4000, 300);
-    const player = new StorePlayer(device, STORE_OPTIONS);
+    // By its path, so that it can be compacted.
+    const player = new StorePlayer(path, STORE_OPTIONS);
     player.open();
     tell(0);
     for (const step of script) {
@@ -23,7 +23,7 @@ async function main(): Promise<void> {
     }
   } else {
     const { script, options } = thinLoad(random);
-    const player = ThinPlayer.open(device, options);
+    const player = ThinPlayer.open(FileDevice.open(path, { create: true }), options);
     tell(0);
     for (const step of script) {
       const waiting = player.play(step);

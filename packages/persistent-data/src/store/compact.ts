@@ -1,11 +1,29 @@
+import type { BlockDevice } from '../io/index.ts';
 import { BlockCopy } from './block-copy.ts';
 import type { Branch, NamedCollection } from './branch.ts';
 import { NestedBuilder } from './bulk.ts';
 import { isHidden, type StoreCore } from './core.ts';
 import type { Engine } from './engine.ts';
+import { SILENT } from './events.ts';
+import { foldStore } from './fold.ts';
+import { type OpenOptions, openEngine } from './open-store.ts';
 import type { RawCollection } from './raw-collection.ts';
 import { RawTree } from './raw-tree.ts';
 import { TreeWalk } from './tree-walk.ts';
+
+/**
+ * Makes a compact copy of a store on an empty device and goes on with that. The engine has no transaction.
+ *
+ * @param replace - Puts the copy in the place of the store, atomically and durably. Called once the copy is durable and stands on its own;
+ * the store itself was not changed. What it throws is thrown, and the engine goes on with what it had.
+ */
+export function compactOnto(engine: Engine, device: BlockDevice, options: OpenOptions, replace: () => void): void {
+  const target = openEngine(device, { ...options, readOnly: false, create: true }, SILENT);
+  copyStates(engine, target);
+  foldStore(target);
+  replace();
+  engine.takeOver(target);
+}
 
 /**
  * Copies all states of a store into an empty one, in the order in which they were made. A tree of which there is only one version is built anew, with full

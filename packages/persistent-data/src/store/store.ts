@@ -4,10 +4,10 @@ import { STORE_SNAPSHOT_HIDDEN } from '../format/index.ts';
 import { type BlockDevice, FileDevice, realFile, removeFile, replaceFile } from '../io/index.ts';
 import { type BackupOptions, copyCheckpoint } from './backup.ts';
 import { checkStore, type StoreCheckOptions } from './check.ts';
-import { copyStates } from './compact.ts';
+import { compactOnto } from './compact.ts';
 import { HEAD, isHidden } from './core.ts';
 import type { Engine } from './engine.ts';
-import { Listeners, SILENT, type StoreEvents } from './events.ts';
+import { Listeners, type StoreEvents } from './events.ts';
 import { foldStore } from './fold.ts';
 import { type OpenOptions, openEngine } from './open-store.ts';
 import { makeNamedSnapshot, Snapshot } from './snapshot.ts';
@@ -278,11 +278,7 @@ export class Store extends StoreState {
     removeFile(scratch);
     const device = FileDevice.open(scratch, { create: 'new', exclusive: false });
     try {
-      const target = openEngine(device, { ...this.#options, readOnly: false, create: true }, SILENT);
-      copyStates(engine, target);
-      foldStore(target);
-      replaceFile({ from: scratch, to: path });
-      engine.takeOver(target);
+      compactOnto(engine, device, this.#options, () => replaceFile({ from: scratch, to: path }));
     } catch (error) {
       device.close();
       removeFile(scratch);
