@@ -1,4 +1,5 @@
 import { WORDS_PER_BLOCK } from './constants.ts';
+import { type BlockFold, makeBlockFold } from './crc32c-fold.ts';
 
 const POLYNOMIAL = 0x82f6_3b78; // Castagnoli, reflected
 
@@ -56,7 +57,21 @@ export function crc32cBytes(bytes: Uint8Array, seed = 0xffff_ffff): number {
   return crc >>> 0;
 }
 
-/** The checksum that belongs into word 0 of the block at word offset `base`: over bytes 4..4095, xor-ed with the kind's salt. */
+/** Made when the first checksum is wanted; `null` where the host has no such thing. */
+let blockFold: BlockFold | null | undefined;
+
+/**
+ * The checksum that belongs into word 0 of the block at word offset `base`: over bytes 4..4095, xor-ed with the kind's salt. Some 0.8 µs, by tables
+ * 2.3 µs (bench: `checksum`).
+ */
 export function blockChecksum(words: Uint32Array, base: number, salt: number): number {
-  return (crc32cWords(words, base + 1, WORDS_PER_BLOCK - 1) ^ salt) >>> 0;
+  if (blockFold === undefined) blockFold = makeBlockFold() ?? null;
+  if (blockFold === null) return (crc32cWords(words, base + 1, WORDS_PER_BLOCK - 1) ^ salt) >>> 0;
+  const { block, short } = blockFold;
+  block.set(words.subarray(base, base + WORDS_PER_BLOCK));
+  // Zeros before all else do not count, and a state to begin with is one that is xor-ed into the first word.
+  block[0] = 0;
+  block[1] = ~block[1]!;
+  blockFold.fold();
+  return (crc32cWords(short, 0, short.length, 0) ^ salt) >>> 0;
 }
