@@ -27,13 +27,8 @@ const STEPS: Step[] = [
 
   // --- longer steps: only in CI -------------------------------------------------------------------------------------
   { name: 'smoke on node, bun and deno', command: 'npm run --silent smoke', ci: true },
-  { name: 'crash smoke', command: 'npm run --silent campaign -- crash --seed 1 --runs 10', ci: true },
-  {
-    name: 'crash smoke of the Store',
-    command: 'npm run --silent campaign -- crash-store --seed 1 --runs 10',
-    ci: true,
-  },
-  { name: 'fuzz smoke', command: 'npm run --silent campaign -- fuzz --seed 1 --runs 1000', ci: true },
+  { name: 'campaigns', command: 'npm run --silent campaign -- ci', ci: true },
+  { name: 'lives of trees', command: 'PDATA_RUNS=15 vitest run test/model/btree.test.ts', ci: true },
   { name: 'kernel oracle', command: 'npm run --silent test:oracle', ci: true },
 ];
 

@@ -7,7 +7,7 @@ export const CRASH: Campaign = {
   name: 'crash',
   states: 'crash states',
   hangSeconds: 60,
-  ci: { states: 10_000 },
+  ci: { states: 20_000 },
   run: (run: Run) => runThinCrash(run),
 };
 
@@ -16,6 +16,6 @@ export const CRASH_STORE: Campaign = {
   name: 'crash-store',
   states: 'crash states',
   hangSeconds: 120,
-  ci: { states: 10_000 },
+  ci: { states: 20_000 },
   run: (run: Run) => runStoreCrash(run),
 };

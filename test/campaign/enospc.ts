@@ -66,7 +66,7 @@ export const ENOSPC: Campaign = {
   name: 'enospc',
   states: 'points',
   hangSeconds: 60,
-  ci: { runs: 120 },
+  ci: { runs: 190 },
   async run({ random, count, note }: Run): Promise<void> {
     const metadata = await tryPool(drawCase(random, random.between(16, 60), 20_000, 50));
     const data = await tryPool(drawCase(random, 512, random.between(5, 300)));

@@ -149,7 +149,7 @@ export async function bitRotProblem({ script, options }: FaultCase, random: Rand
 }
 
 const NR_ROTTEN_BITS = 20;
-const CI_RUNS = 5;
+const CI_RUNS = 8;
 
 /** All faults at all calls of one script. The first scripts are short, so that they are quick in CI. */
 export const FAULT: Campaign = {

@@ -8,12 +8,14 @@ import { FAULT } from './fault.ts';
 import { FUZZ } from './fuzz.ts';
 import { KERNEL } from './kernel.ts';
 import { MODEL } from './model.ts';
+import { MODEL_STORE } from './model-store.ts';
 import { SIGKILL } from './sigkill.ts';
 
 export const CAMPAIGNS: readonly Campaign[] = [
   CRASH,
   CRASH_STORE,
   MODEL,
+  MODEL_STORE,
   FAULT,
   ENOSPC,
   FUZZ,
