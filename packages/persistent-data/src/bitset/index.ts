@@ -9,4 +9,4 @@
 export { Bitset } from './bitset.ts';
 export { BitsetCursor } from './bitset-cursor.ts';
 export { type BitsetCheckOptions, checkBitset } from './check.ts';
-export { ALL_BITS, BITS_PER_WORD, BITSET_WORD, NO_BITS, wordsFor } from './word.ts';
+export { ALL_BITS, BITS_PER_WORD, BITSET_WORD, maskOf, NO_BITS, popcount, wordsFor } from './word.ts';

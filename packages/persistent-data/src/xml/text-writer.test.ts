@@ -73,3 +73,13 @@ test('a text writer has a buffer of at least 64 bytes', () => {
     expect(() => new TextWriter(() => {}, { bufferBytes })).toThrow(RangeError);
   }
 });
+
+test('four bytes in base64', () => {
+  const pieces: string[] = [];
+  const writer = new TextWriter((bytes) => pieces.push(new TextDecoder().decode(bytes)), { bufferBytes: 64 });
+  const values = [0, 1, 63, 0x0403_0201, 0xffff_ffff, 0x8000_0000, 0xfb, 0x00ff_00ff, 12_345_678];
+  for (const value of values) writer.base64U32(value);
+  writer.flush();
+  const wanted = values.map((value) => Buffer.from(Uint32Array.of(value).buffer).toString('base64'));
+  expect(pieces.join('')).toBe(wanted.join(''));
+});

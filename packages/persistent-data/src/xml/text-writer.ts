@@ -16,6 +16,9 @@ const PAIRS: Uint8Array = Uint8Array.from(
   (_, i) => ZERO + (i % 2 === 0 ? Math.trunc(i / 20) : (i >>> 1) % 10),
 );
 
+const BASE64 = new TextEncoder().encode('ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/');
+const PADDING = 0x3d;
+
 const ENCODER = new TextEncoder();
 
 /** An unsigned 64-bit integer in decimal. @throws {RangeError} when it is none. */
@@ -106,6 +109,24 @@ export class TextWriter {
       this.#digits(high, nrDigits(high));
       this.#digits(value - high * BILLION, 9);
     }
+  }
+
+  /** Writes the four bytes of a u32, lowest first, in base64: eight characters. Makes no string. */
+  base64U32(value: number): void {
+    if (this.#capacity - this.#length < 8) this.flush();
+    const to = this.#bytes;
+    const at = this.#length;
+    const first = ((value & 0xff) << 16) | (value & 0xff00) | ((value >>> 16) & 0xff);
+    const last = value >>> 24;
+    to[at] = BASE64[first >>> 18]!;
+    to[at + 1] = BASE64[(first >>> 12) & 63]!;
+    to[at + 2] = BASE64[(first >>> 6) & 63]!;
+    to[at + 3] = BASE64[first & 63]!;
+    to[at + 4] = BASE64[last >>> 2]!;
+    to[at + 5] = BASE64[(last & 3) << 4]!;
+    to[at + 6] = PADDING;
+    to[at + 7] = PADDING;
+    this.#length = at + 8;
   }
 
   /** Writes a number below a billion with as many digits as are asked for. There is room. */
