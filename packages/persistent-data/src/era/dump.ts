@@ -30,7 +30,7 @@ export function dumpEra(source: BlockDevice | EraMetadata, visitor: EraVisitor, 
   visitor.superblockBegin({ uuid: '', blockSize: dataBlockSize, nrBlocks, currentEra });
   if (!logical) for (const writeset of writesets) dumpWriteset(image, writeset, visitor, tell);
   visitor.eraArrayBegin();
-  if (logical) foldEras(image, writesets, (eras, begin, count) => visitor.eras(eras, 0, begin, count), tell);
+  if (logical) foldEras(image, writesets, (eras, begin, count) => visitor.eras(eras, 0, begin, count), { tell });
   else dumpEras(image, visitor, tell);
   visitor.eraArrayEnd();
   visitor.superblockEnd();

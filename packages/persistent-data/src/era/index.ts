@@ -7,11 +7,16 @@
  * @module
  */
 
+export { checkEra, EraCheck, type EraCheckOptions, type EraCheckPhase } from './check.ts';
 export { dumpEra, dumpEraXml, type EraDumpOptions } from './dump.ts';
 export { type ErasVisitor, foldEras } from './fold.ts';
 export { EraImage, type EraImageOptions, type EraWriteset } from './image.ts';
+export { type RangeVisitor, type WrittenSinceOptions, writtenSince } from './invalidate.ts';
 export { type EraFormatOptions, EraMetadata, type EraMetadataOptions } from './metadata.ts';
+export { EraRestore, type EraRestoreOptions, restoreEraXml } from './restore.ts';
+export { type EraLoss, salvageEra } from './salvage.ts';
 export { type EraSuperblock, isEraBlockSize, readEraSuperblock } from './superblock.ts';
 export type { EraVisitor, EraXmlSuperblock } from './visitor.ts';
 export { WRITESET_VALUE, type Writeset } from './writeset.ts';
+export { readEraXml, readEraXmlAsync } from './xml-reader.ts';
 export { EraXmlWriter } from './xml-writer.ts';

@@ -1,4 +1,5 @@
 import { assert } from '../base/index.ts';
+import { type LineTaker, type LineValue, XmlLine } from './line.ts';
 import type { XmlTag } from './tag.ts';
 import { UNKNOWN, XmlVocabulary } from './vocabulary.ts';
 
@@ -73,6 +74,25 @@ export class XmlGrammar {
   /** The number of an attribute, as the methods of {@link XmlTag} want it. */
   attribute(name: string): number {
     return this.vocabulary.attributes.number(name);
+  }
+
+  /**
+   * A line of {@link XmlHandler.lines}: element `name` inside `parent`, with these attributes in this order.
+   *
+   * @param take - Called for each; answers false where the element is to be read as a tag, so that an error gets its place.
+   */
+  line(
+    name: string,
+    parent: string,
+    attributes: readonly (readonly [name: string, value: LineValue])[],
+    take: LineTaker,
+  ): XmlLine {
+    const { required, allowed } = this.#masks[this.element(name)]!;
+    const present = mask(attributes.map(([attribute]) => this.attribute(attribute)));
+    const isAllowed = (present & required) === required && (present & ~allowed) === 0;
+    const isPlaced = ((this.#masks[this.element(parent)]!.children >>> this.element(name)) & 1) !== 0;
+    assert(isAllowed && isPlaced, `the grammar has <${name}> of this kind in <${parent}>`);
+    return new XmlLine(this.element(parent), name, attributes, take);
   }
 
   /**

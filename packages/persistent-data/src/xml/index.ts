@@ -10,8 +10,10 @@
 
 export { shorten } from './decode.ts';
 export { type XmlElementRule, XmlGrammar } from './grammar.ts';
+export type { LineTaker, LineValue, XmlLine } from './line.ts';
+export { Literal } from './put-text.ts';
 export type { XmlTag } from './tag.ts';
-export { type ByteSink, Literal, TextWriter } from './text-writer.ts';
+export { type ByteSink, TextWriter } from './text-writer.ts';
 export { type XmlHandler, XmlTokenizer } from './tokenizer.ts';
 export { UNKNOWN, XmlVocabulary } from './vocabulary.ts';
 export { type XmlAttributes, XmlWriter } from './xml-writer.ts';

@@ -1,6 +1,7 @@
 import { assert } from '../base/index.ts';
 import { BANG, BYTE_CLASS, GREATER, HYPHEN, LESS, LINE_FEED, QUESTION, SLASH, SPACE } from './byte-class.ts';
 import { decodeCharacters, shorten } from './decode.ts';
+import { NO_LINE, type XmlLine } from './line.ts';
 import { ScannedTag, type XmlTag } from './tag.ts';
 import { TagScanner } from './tag-scanner.ts';
 import { UNKNOWN, type XmlVocabulary } from './vocabulary.ts';
@@ -24,6 +25,8 @@ export interface XmlHandler {
   open(tag: XmlTag): void;
   /** The end of the element that was opened last and not yet closed. */
   close(tag: XmlTag): void;
+  /** Elements that are read as lines where they are written as such: for these neither `open` nor `close` is called. */
+  readonly lines?: readonly XmlLine[];
 }
 
 /**
@@ -45,6 +48,8 @@ export class XmlTokenizer {
   /** The elements that are open, outermost first: numbers in the vocabulary, and names. */
   readonly #elements: number[] = [];
   readonly #names: string[] = [];
+  /** The lines that may stand in the element that was opened last. */
+  #lines: readonly XmlLine[] = [];
   #state: 'new' | 'reading' | 'ended' | 'failed' = 'new';
   #rootName: string | undefined;
   /** Where in the window the document begins; -1 when that has gone by. */
@@ -111,6 +116,11 @@ export class XmlTokenizer {
         if (at === window.end) break;
         throw window.error('Cannot parse XML: found text, a tag is wanted', at);
       }
+      const lineEnd = this.#line(at);
+      if (lineEnd !== NO_LINE) {
+        at = lineEnd;
+        continue;
+      }
       window.hasLineFeed = false;
       const end = this.#markup(at);
       if (end === INCOMPLETE) {
@@ -122,6 +132,23 @@ export class XmlTokenizer {
       at = end;
     }
     this.#state = 'reading';
+  }
+
+  /** Reads what begins at the `<` at `at` as a line, and returns where it ends, or `NO_LINE`. */
+  #line(at: number): number {
+    const lines = this.#lines;
+    for (let i = 0; i < lines.length; i++) {
+      const end = lines[i]!.read(this.#window, at);
+      if (end !== NO_LINE) return end;
+    }
+    return NO_LINE;
+  }
+
+  /** The element that was opened last is another one. */
+  #findLines(): void {
+    const parent = this.#elements.at(-1) ?? UNKNOWN;
+    const isRoom = this.#elements.length < MAX_DEPTH;
+    this.#lines = isRoom ? (this.#handler.lines ?? []).filter((line) => line.parent === parent) : [];
   }
 
   /** Reads what begins at the `<` at `at`, and returns where it ends, or `INCOMPLETE`. */
@@ -151,6 +178,7 @@ export class XmlTokenizer {
     } else {
       this.#elements.push(tag.element);
       this.#names.push(tag.name);
+      this.#findLines();
     }
     return next;
   }
@@ -191,6 +219,7 @@ export class XmlTokenizer {
       throw tag.error(`Cannot parse XML: found </${shorten(tag.name)}>, ${wanted} is wanted`);
     }
     tag.element = this.#elements.pop()!;
+    this.#findLines();
     tag.depth = this.#elements.length;
     tag.parent = this.#elements.at(-1) ?? UNKNOWN;
     this.#close();
