@@ -57,11 +57,7 @@ export class ThinDeltaWriter {
 
   readonly #plain: DeltaVisitor = (kind, begin, length) => {
     const xml = this.#xml;
-    xml.literal(OPEN[kind]!);
-    xml.decimal(begin);
-    xml.literal(LENGTH);
-    xml.decimal(length);
-    xml.literal(END);
+    xml.two(OPEN[kind]!, begin, LENGTH, length, END);
   };
 
   readonly #verbose: DeltaVisitor = (kind, begin, length, leftData, rightData) => {

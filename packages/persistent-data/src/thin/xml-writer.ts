@@ -70,19 +70,12 @@ export class ThinXmlWriter implements ThinVisitor {
   map(originBegin: number, dataBegin: number, length: number, time: number): void {
     const xml = this.#xml;
     if (length === 1) {
-      xml.literal(SINGLE);
-      xml.decimal(originBegin);
-      xml.literal(DATA_BLOCK);
-      xml.decimal(dataBegin);
+      xml.two(SINGLE, originBegin, DATA_BLOCK, dataBegin, TIME);
     } else {
-      xml.literal(RANGE);
-      xml.decimal(originBegin);
-      xml.literal(DATA_BEGIN);
-      xml.decimal(dataBegin);
-      xml.literal(LENGTH);
+      xml.two(RANGE, originBegin, DATA_BEGIN, dataBegin, LENGTH);
       xml.decimal(length);
+      xml.literal(TIME);
     }
-    xml.literal(TIME);
     xml.decimal(time);
     xml.literal(END);
   }

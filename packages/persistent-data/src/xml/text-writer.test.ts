@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest';
-import { formatU64, Literal, TextWriter } from './text-writer.ts';
+import { Literal } from './put-text.ts';
+import { formatU64, TextWriter } from './text-writer.ts';
 
 /** What is written, and in which pieces. */
 function written(write: (writer: TextWriter) => void, bufferBytes?: number): { text: string; pieces: number[] } {
@@ -42,6 +43,15 @@ test('`TextWriter.literal()` writes literals of every length', () => {
   }, 100);
   expect(text).toBe(`${texts.join('')}.`);
   expect(Math.max(...pieces)).toBeLessThanOrEqual(100);
+});
+
+test.each([64, 300, 1 << 18])('`TextWriter.two()` writes what one by one would, buffer of %d bytes', (bufferBytes) => {
+  const [before, between, after] = [new Literal('<a b="'), new Literal('" cdefghijk="'), new Literal('"/>\n')];
+  const numbers = [0, 9999, 10_000, 123_456_789, 2 ** 53 - 1];
+  const { text } = written((writer) => {
+    for (const a of numbers) for (const b of numbers) writer.two(before, a, between, b, after);
+  }, bufferBytes);
+  expect(text).toBe(numbers.flatMap((a) => numbers.map((b) => `<a b="${a}" cdefghijk="${b}"/>\n`)).join(''));
 });
 
 test('a literal has at most 64 bytes', () => {

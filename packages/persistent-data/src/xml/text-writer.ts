@@ -1,20 +1,11 @@
-import { assert, highHalf, lowHalf, type U64 } from '../base/index.ts';
-import { ZERO } from './byte-class.ts';
+import { highHalf, lowHalf, type U64 } from '../base/index.ts';
+import { type Literal, MAX_DECIMAL_BYTES, MAX_LITERAL_BYTES, putDecimal, putLiteral } from './put-text.ts';
 
 /** Takes bytes: to be used or copied before it returns, as they are overwritten afterwards. What it throws goes to the writer's caller. */
 export type ByteSink = (bytes: Uint8Array) => void;
 
-/** Bytes of the longest literal. */
-const MAX_LITERAL_BYTES = 64;
-/** Digits of 2^53. */
-const MAX_DIGITS = 16;
-const BILLION = 1_000_000_000;
-
-/** `00` to `99`: digits are written in pairs, which halves the divisions. */
-const PAIRS: Uint8Array = Uint8Array.from(
-  { length: 200 },
-  (_, i) => ZERO + (i % 2 === 0 ? Math.trunc(i / 20) : (i >>> 1) % 10),
-);
+/** Bytes of three literals and two numbers. */
+const ROOM_FOR_TWO = 3 * MAX_LITERAL_BYTES + 2 * MAX_DECIMAL_BYTES;
 
 const BASE64 = new TextEncoder().encode('ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/');
 const PADDING = 0x3d;
@@ -27,26 +18,6 @@ export function formatU64(value: U64): string {
   highHalf(value);
   lowHalf(value);
   return value.toString();
-}
-
-/**
- * A short text to be written millions of times. Kept as words: a dump is written 1.3 times as fast as with bytes one by one
- * (`npx tsx bench/xml.ts`).
- */
-export class Literal {
-  /** In bytes. */
-  readonly length: number;
-  /** Little-endian, the last one filled up with zeros. */
-  readonly words: Int32Array;
-
-  constructor(text: string) {
-    const bytes = ENCODER.encode(text);
-    assert(bytes.length <= MAX_LITERAL_BYTES, `a literal has at most ${MAX_LITERAL_BYTES} bytes`);
-    const padded = new Uint8Array((bytes.length + 3) & ~3);
-    padded.set(bytes);
-    this.length = bytes.length;
-    this.words = new Int32Array(padded.buffer);
-  }
 }
 
 /**
@@ -82,11 +53,30 @@ export class TextWriter {
   /** Writes a text that was prepared for it. */
   literal(literal: Literal): void {
     if (this.#capacity - this.#length < MAX_LITERAL_BYTES) this.flush();
-    const { words } = literal;
-    const at = this.#length;
-    // There is room for the zeros behind the last byte: no literal is longer than a whole number of words. They are overwritten.
-    for (let i = 0; i < words.length; i++) this.#view.setInt32(at + 4 * i, words[i]!, true);
-    this.#length = at + literal.length;
+    this.#length = putLiteral(this.#view, this.#length, literal);
+  }
+
+  /** Writes a literal, a number, a literal, a number and a literal: faster than one by one. @see decimal */
+  two(before: Literal, first: number, between: Literal, second: number, after: Literal): void {
+    if (this.#capacity - this.#length < ROOM_FOR_TWO) {
+      this.flush();
+      if (this.#capacity < ROOM_FOR_TWO) {
+        this.#oneByOne(before, first, between, second, after);
+        return;
+      }
+    }
+    const view = this.#view;
+    let at = putDecimal(view, putLiteral(view, this.#length, before), first);
+    at = putDecimal(view, putLiteral(view, at, between), second);
+    this.#length = putLiteral(view, at, after);
+  }
+
+  #oneByOne(before: Literal, first: number, between: Literal, second: number, after: Literal): void {
+    this.literal(before);
+    this.decimal(first);
+    this.literal(between);
+    this.decimal(second);
+    this.literal(after);
   }
 
   /** Writes a string as UTF-8. */
@@ -101,14 +91,8 @@ export class TextWriter {
 
   /** Writes a whole number from 0 to 2^53 - 1 in decimal, unchecked: other values give nonsense. Makes no string. */
   decimal(value: number): void {
-    if (this.#capacity - this.#length < MAX_DIGITS) this.flush();
-    if (value < BILLION) {
-      this.#digits(value | 0, nrDigits(value));
-    } else {
-      const high = Math.floor(value / BILLION);
-      this.#digits(high, nrDigits(high));
-      this.#digits(value - high * BILLION, 9);
-    }
+    if (this.#capacity - this.#length < MAX_DECIMAL_BYTES) this.flush();
+    this.#length = putDecimal(this.#view, this.#length, value);
   }
 
   /** Writes the four bytes of a u32, lowest first, in base64: eight characters. Makes no string. */
@@ -129,23 +113,6 @@ export class TextWriter {
     this.#length = at + 8;
   }
 
-  /** Writes a number below a billion with as many digits as are asked for. There is room. */
-  #digits(value: number, nrDigits: number): void {
-    const to = this.#bytes;
-    let rest = value | 0;
-    let at = this.#length + nrDigits;
-    this.#length = at;
-    for (let left = nrDigits; left > 1; left -= 2) {
-      const quotient = (rest / 100) | 0;
-      const pair = 2 * (rest - 100 * quotient);
-      to[at - 1] = PAIRS[pair + 1]!;
-      to[at - 2] = PAIRS[pair]!;
-      at -= 2;
-      rest = quotient;
-    }
-    if ((nrDigits & 1) !== 0) to[at - 1] = ZERO + rest;
-  }
-
   #write(bytes: Uint8Array): void {
     for (let from = 0; from < bytes.length; ) {
       if (this.#length === this.#capacity) this.flush();
@@ -155,15 +122,4 @@ export class TextWriter {
       from += length;
     }
   }
-}
-
-/** Digits of a number below a billion. */
-function nrDigits(value: number): number {
-  if (value < 10_000) {
-    if (value < 100) return value < 10 ? 1 : 2;
-    return value < 1000 ? 3 : 4;
-  }
-  if (value < 1_000_000) return value < 100_000 ? 5 : 6;
-  if (value < 100_000_000) return value < 10_000_000 ? 7 : 8;
-  return 9;
 }
