@@ -2,7 +2,8 @@
  * `npm run campaign -- NAME [--minutes M] [--seed S] [--runs N] [--states N] [--from I] [--jobs J] [--json]`
  *
  * Runs one campaign of `table.ts`, or with the name `ci` all of them in the amounts of CI, with a worker for each core. Prints one line of JSON for each at its end,
- * also when it is interrupted; ends with 1 when something failed, and with 2 when it cannot run here (under `CI=true`; else that is said).
+ * also when it is interrupted; ends with 1 when something failed, with 2 when it cannot run here (under `CI=true`; else that is said), and with 130
+ * when it was interrupted.
  * Each failure is printed with the line that replays it: the same seed, from that run on, one run.
  */
 
@@ -51,9 +52,18 @@ function showFailure(summary: Summary, failure: FoundFailure): void {
   process.stderr.write(`\nFAILED ${campaign}: ${failure.message}${script}\n  replay: ${replay}\n${failure.stack}\n`);
 }
 
+/** Under `CI=true` the search for a program throws. */
+function whyMissing(campaign: Campaign): string | undefined {
+  try {
+    return campaign.missing?.();
+  } catch (error) {
+    return error instanceof Error ? error.message : String(error);
+  }
+}
+
 /** Runs one campaign; true when nothing failed. */
 async function runOne(campaign: Campaign, wishes: Wishes): Promise<boolean> {
-  const missing = campaign.missing?.();
+  const missing = whyMissing(campaign);
   if (missing !== undefined) {
     process.stderr.write(`campaign ${campaign.name} cannot run: ${missing}\n`);
     console.log(JSON.stringify({ campaign: campaign.name, skipped: missing }));
@@ -76,7 +86,10 @@ async function runOne(campaign: Campaign, wishes: Wishes): Promise<boolean> {
   for (; nrShown < summary.failures.length; nrShown += 1) showFailure(summary, summary.failures[nrShown]!);
   const { failures, notes, ...facts } = summary;
   const shown = failures.map(({ index, message, script }) => ({ index, message, script }));
-  console.log(JSON.stringify({ ...facts, jobs: wishes.jobs, failures: failures.length, ...notes, failed: shown }));
+  const interrupted = interrupt.signal.aborted ? { interrupted: true } : {};
+  console.log(
+    JSON.stringify({ ...facts, ...interrupted, jobs: wishes.jobs, failures: failures.length, ...notes, failed: shown }),
+  );
   return failures.length === 0;
 }
 
@@ -102,6 +115,7 @@ async function main(): Promise<void> {
     if (interrupt.signal.aborted) break;
   }
   if (!isSound) process.exitCode ||= 1;
+  if (interrupt.signal.aborted) process.exitCode ||= 130;
 }
 
 main().catch((error: unknown) => {
