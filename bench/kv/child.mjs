@@ -34,15 +34,22 @@ class Bench {
     return driver;
   }
 
-  /** Times `work`, which is `ops` operations, and reports it. */
-  async time(workload, ops, work) {
-    globalThis.gc?.();
-    const cpu = process.cpuUsage();
-    const begin = process.hrtime.bigint();
-    const result = await work();
-    const wall = Number(process.hrtime.bigint() - begin);
-    const { user, system } = process.cpuUsage(cpu);
-    this.report(workload, { ns: wall / ops, cpu_ns: ((user + system) * 1000) / ops });
+  /** Times `work`, which is `ops` operations, and reports it: the median of as many rounds, where it can be done again. */
+  async time(workload, ops, work, rounds = 1) {
+    const times = [];
+    let result;
+    let cpu = 0;
+    for (let round = 0; round < rounds; round++) {
+      globalThis.gc?.();
+      const before = process.cpuUsage();
+      const begin = process.hrtime.bigint();
+      result = await work();
+      times.push(Number(process.hrtime.bigint() - begin));
+      const { user, system } = process.cpuUsage(before);
+      cpu += (user + system) * 1000;
+    }
+    times.sort((a, b) => a - b);
+    this.report(workload, { ns: times[rounds >> 1] / ops, cpu_ns: cpu / rounds / ops });
     return result;
   }
 

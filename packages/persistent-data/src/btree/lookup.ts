@@ -17,25 +17,31 @@ function tooHigh(root: number): CorruptionError {
 }
 
 /**
- * Moves `node` to the leaf where the key belongs. One block per level, no lock, allocates nothing. False when the key is below all keys.
+ * The index of the key in its leaf, to which `node` is moved, or {@link NOT_FOUND}. O(log n), one block per level, no lock; allocates nothing.
+ *
+ * A child is searched between the keys beside its own in the parent: its first and its last key, two lines of memory that are mostly not in the
+ * processor's cache, need not be looked at (bench: `kv`, look-up; a fifth of its time).
  */
-function seekLeaf(reader: BlockReader, node: NodeView, root: number, high: number, low: number): boolean {
+export function findExact(reader: BlockReader, node: NodeView, root: number, high: number, low: number): number {
   let block = root;
+  let first = 0;
+  let final = 0;
+  let finalHigh = -1;
+  let isBetween = false;
   for (let height = 0; height < MAX_HEIGHT; height++) {
     node.base = reader.read(block, NODE_VALIDATOR);
-    if (node.isLeaf) return true;
-    const index = node.lowerBound(high, low);
-    if (index < 0) return false;
+    const index: number = isBetween ? node.lowerBoundBetween(low, first, final) : node.lowerBound(high, low);
+    if (node.isLeaf) return index >= 0 && node.hasKey(index, high, low) ? index : NOT_FOUND;
+    if (index < 0) return NOT_FOUND;
+    if (index + 1 < node.nrEntries) {
+      final = node.keyLow(index + 1);
+      finalHigh = node.keyHigh(index + 1);
+    }
+    first = node.keyLow(index);
+    isBetween = finalHigh === high && node.keyHigh(index) === high;
     block = node.childAt(index);
   }
   throw tooHigh(root);
-}
-
-/** The index of the key in its leaf, to which `node` is moved, or {@link NOT_FOUND}. O(log n), one block per level. */
-export function findExact(reader: BlockReader, node: NodeView, root: number, high: number, low: number): number {
-  if (!seekLeaf(reader, node, root, high, low)) return NOT_FOUND;
-  const index = node.lowerBound(high, low);
-  return index >= 0 && node.hasKey(index, high, low) ? index : NOT_FOUND;
 }
 
 /** The index of the largest key at most the wanted one, or {@link NOT_FOUND}. `node` is moved to its leaf. */

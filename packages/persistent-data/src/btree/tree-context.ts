@@ -34,6 +34,8 @@ export class TreeContext<V> {
   readonly spine: ShadowSpine;
   readonly finger: Finger;
   readonly node: NodeView;
+  /** Index of the entry that was found for removal, in the leaf `node`. */
+  leafIndex = -1;
   readonly left: NodeView;
   readonly center: NodeView;
   readonly right: NodeView;

@@ -239,6 +239,26 @@ test('`lowerBound` answers the largest index with a key at most the wanted one',
   );
 });
 
+test('`lowerBoundBetween` finds the same between any bounds, and stays inside the node whatever they are', () => {
+  const keys = fc.uniqueArray(fc.nat(5000), { minLength: 1, maxLength: 200 });
+  fc.assert(
+    fc.property(keys, fc.nat(100), fc.nat(100), fc.nat(5000), (list, before, behind, wrong) => {
+      list.sort((a, b) => a - b);
+      const node = leaf(list);
+      const first = Math.max(list[0]! - before, 0);
+      const final = list.at(-1)! + 1 + behind;
+      for (let low = first; low < final; low += 7) {
+        expect(node.lowerBoundBetween(low, first, final)).toBe(list.findLastIndex((key) => key <= low));
+        const lost = node.lowerBoundBetween(low, wrong, first);
+        expect(lost >= -1 && lost < list.length).toBe(true);
+      }
+    }),
+    { numRuns: 200 },
+  );
+  expect(leaf([]).lowerBoundBetween(5, 0, 10)).toBe(-1);
+  expect(leaf([3]).lowerBoundBetween(5, 5, 5)).toBe(0);
+});
+
 describe('the validator believes no impossible geometry', () => {
   const NR_ENTRIES = BASE + 4;
   const MAX_ENTRIES = BASE + 5;

@@ -268,6 +268,41 @@ export class NodeView {
     return begin;
   }
 
+  /**
+   * As {@link lowerBound}, for a node of which is known, from its parent, that all keys have the wanted one's upper half, and lower halves from `first`
+   * up to `final`, not included. Looks at neither its first nor its last key. Where that is not true, any index of the node or -1 comes out.
+   */
+  lowerBoundBetween(low: number, first: number, final: number): number {
+    const { words } = this;
+    const keys = this.base + KEYS;
+    const nrEntries = words[this.base + NR_ENTRIES]!;
+    if (nrEntries === 0) return -1;
+    // Not a number, or beyond the end, when the parent is wrong.
+    const guess = Math.min((((low - first) / (final - first)) * nrEntries) >>> 0, nrEntries - 1);
+    let begin = -1;
+    let end = nrEntries;
+    // From here on: key[begin] <= wanted < key[end], as far as there are such keys.
+    if (words[keys + 2 * guess]! <= low) {
+      begin = guess;
+      for (let near = guess + NEAR, step = NEAR; near < end; step *= 2, near += step) {
+        if (words[keys + 2 * near]! <= low) begin = near;
+        else end = near;
+      }
+    } else {
+      end = guess;
+      for (let near = guess - NEAR, step = NEAR; near > begin; step *= 2, near -= step) {
+        if (words[keys + 2 * near]! > low) end = near;
+        else begin = near;
+      }
+    }
+    while (end - begin > 1) {
+      const middle = (begin + end) >>> 1;
+      if (words[keys + 2 * middle]! <= low) begin = middle;
+      else end = middle;
+    }
+    return begin;
+  }
+
   /** Whether entry `index` has exactly this key. */
   hasKey(index: number, high: number, low: number): boolean {
     const word = this.base + KEYS + 2 * index;

@@ -1,14 +1,17 @@
 import { CorruptionError, highHalf, joinKey, lowHalf, type Slab, type U64 } from '../base/index.ts';
 import {
+  ABSENT,
   Btree,
   blockReferenceType,
   findExact,
+  findForRemoval,
   insertScratch,
   type Keys,
   NOT_FOUND,
+  type Removal,
   type Root,
   readU64,
-  removeKey,
+  removeFound,
   removeRange,
   TreeContext,
   type ValueType,
@@ -44,6 +47,7 @@ export class RawTree extends RawCollection {
   readonly #upper: (Btree<Root> | undefined)[] = [];
   readonly #kinds: (Btree<Uint8Array> | undefined)[] = [];
   #upperLevel: Btree<Root> | undefined;
+  #removal: Removal = ABSENT;
 
   constructor(tm: TransactionManager, branchId: number, id: number, descriptor: Descriptor) {
     super(branchId, id, descriptor);
@@ -95,9 +99,15 @@ export class RawTree extends RawCollection {
     if (this.#outcome.wasNew) this.count++;
   }
 
-  /** Removes the context's keys, which are there. Sub-trees that become empty go too. */
-  remove(): void {
-    const root = removeKey(this.context, this.root);
+  /** Finds the context's keys, for {@link removeFound}. False when they are not there. */
+  findForRemoval(): boolean {
+    this.#removal = findForRemoval(this.context, this.root);
+    return this.#removal !== ABSENT;
+  }
+
+  /** Removes what {@link findForRemoval} has found; nothing may have changed since. Sub-trees that become empty go too. */
+  removeFound(): void {
+    const root = this.#removal === ABSENT ? undefined : removeFound(this.context, this.root, this.#removal);
     if (root === undefined) throw this.#lost();
     this.root = root;
     this.count--;

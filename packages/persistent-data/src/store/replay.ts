@@ -159,7 +159,8 @@ function replayTree(raw: RawTree, head: number, reader: RedoReader): void {
     }
     case OP.remove:
       setKeys();
-      raw.remove();
+      raw.findForRemoval();
+      raw.removeFound();
       return;
     case OP.removeBelow:
       raw.removeBelow(reader.keys(head >>> 8));

@@ -100,10 +100,10 @@ export class StoreTree<Key extends Keys = U64, V = unknown> {
     let { raw } = handle;
     if (handle.stamp !== engine.stamp || !engine.isReady(raw)) raw = handle.writable();
     raw.context.setKeys(key);
-    if (raw.find() < 0) return false;
+    if (!raw.findForRemoval()) return false;
     engine.log.remove(raw);
     try {
-      raw.remove();
+      raw.removeFound();
     } catch (error) {
       throw engine.failChange(error);
     }
