@@ -1,4 +1,5 @@
 import { assert } from '../base/index.ts';
+import { CountBins } from './count-bins.ts';
 
 /** Blocks per page of counts. The system gives a page's memory when it is touched. */
 const PAGE_SHIFT = 28;
@@ -7,6 +8,8 @@ const PAGE = 1 << PAGE_SHIFT;
 const SMALL = 2 ** 31;
 /** What a byte says when the count is in the table of large ones. */
 const LARGE = 255;
+/** In spaces of fewer blocks all counts fit into a processor's second cache, and it does not matter in which order they are raised. */
+const MANY = 1 << 18;
 
 /**
  * Counts references to the blocks of a space, as a check finds them: one byte a block, where the system gives memory as it is touched, and a table for
@@ -17,6 +20,8 @@ export class ReferenceCounter {
   readonly nrBlocks: number;
   readonly #pages: (Uint8Array | undefined)[] = [];
   readonly #large = new Map<number, number>();
+  /** Blocks that wait for being counted, where counts are many and all in one page. */
+  #bins: CountBins | undefined;
 
   constructor(nrBlocks: number) {
     this.nrBlocks = nrBlocks;
@@ -24,6 +29,7 @@ export class ReferenceCounter {
 
   /** Adds one to the count of block `b`, which is in the space, and answers the count before. */
   inc(b: number): number {
+    this.#bins?.flush();
     const index = b < SMALL ? b >>> PAGE_SHIFT : Math.floor(b / PAGE);
     const page = this.#pages[index] ?? this.#makePage(b, index);
     const at = b < SMALL ? b & (PAGE - 1) : b - index * PAGE;
@@ -35,12 +41,19 @@ export class ReferenceCounter {
     return this.#incLarge(b, page, at);
   }
 
-  /**
-   * Adds one to the counts of the first `nr` of `blocks`. Where blocks are scattered this is several times as fast as one call for each,
-   * amid other work: the memory's answers are waited for together.
-   */
+  /** Adds one to the counts of the first `nr` of `blocks`. Where blocks are scattered this is several times as fast as one call for each. */
   incAll(blocks: Float64Array, nr: number): void {
-    for (let i = 0; i < nr; i++) this.inc(blocks[i]!);
+    const bins = this.#binsIfMany();
+    if (bins !== undefined) bins.addAll(blocks, nr);
+    else for (let i = 0; i < nr; i++) this.inc(blocks[i]!);
+  }
+
+  #binsIfMany(): CountBins | undefined {
+    if (this.#bins === undefined && this.nrBlocks >= MANY && this.nrBlocks <= PAGE) {
+      const page = this.#pages[0] ?? this.#makePage(0, 0);
+      this.#bins = new CountBins(page, (b) => this.#incLarge(b, page, b));
+    }
+    return this.#bins;
   }
 
   /**
@@ -48,25 +61,10 @@ export class ReferenceCounter {
    * @returns How many of them are outside the space, and so were not counted.
    */
   incPacked(words: Uint32Array, at: number, nr: number): number {
-    const [only] = this.#pages;
     const end = at + 2 * nr;
+    const bins = this.#binsIfMany();
+    if (bins !== undefined) return bins.addPacked(words, at, end);
     let nrOutside = 0;
-    if (this.nrBlocks <= PAGE && only !== undefined) {
-      // All counts are in one page: 32-bit arithmetic down to the byte that is raised takes half the time.
-      const nrBlocks = only.length;
-      for (let word = at; word < end; word += 2) {
-        const high = words[word + 1]!;
-        const b = (high << 8) | (words[word]! >>> 24);
-        if (high >= PAGE / 256 || b >= nrBlocks) {
-          nrOutside++;
-          continue;
-        }
-        const count = only[b]!;
-        if (count < LARGE - 1) only[b] = count + 1;
-        else this.inc(b);
-      }
-      return nrOutside;
-    }
     for (let word = at; word < end; word += 2) {
       const b = words[word + 1]! * 256 + (words[word]! >>> 24);
       if (b < this.nrBlocks) this.inc(b);
@@ -77,6 +75,7 @@ export class ReferenceCounter {
 
   /** Takes one from the count of block `b`, which is above 0. */
   dec(b: number): void {
+    this.#bins?.flush();
     const count = this.count(b);
     assert(count > 0, 'a reference that is given up was counted');
     const index = Math.floor(b / PAGE);
@@ -87,6 +86,7 @@ export class ReferenceCounter {
 
   /** The count of block `b`. */
   count(b: number): number {
+    this.#bins?.flush();
     const index = Math.floor(b / PAGE);
     const page = this.#pages[index];
     if (page === undefined) return 0;
@@ -96,6 +96,7 @@ export class ReferenceCounter {
 
   /** Copies the counts of `begin..begin + target.length` to `target`; counts of 255 and more come out as 255. */
   copyBytes(begin: number, target: Uint8Array): void {
+    this.#bins?.flush();
     for (let done = 0; done < target.length; ) {
       const index = Math.floor((begin + done) / PAGE);
       const from = begin + done - index * PAGE;

@@ -1,6 +1,6 @@
 import { CorruptionError, TWO_POW_32 } from '../base/index.ts';
 import { BlockScanner } from '../disk-space-map/index.ts';
-import { NodeView } from '../format/index.ts';
+import { NODE_HEADER, NodeView } from '../format/index.ts';
 import type { ThinImage } from './image.ts';
 import { type LeafList, leavesOf, loadNodes, outOfPlace } from './leaf-list.ts';
 
@@ -70,6 +70,8 @@ class LeafSide {
   readonly node: NodeView;
   index = 0;
   nrEntries = 0;
+  /** Word offset of the leaf's first key. */
+  firstKey = 0;
   readonly #scanner: BlockScanner;
   readonly #blocks: readonly number[];
   readonly #keys: readonly number[];
@@ -124,6 +126,7 @@ class LeafSide {
     node.base = this.#scanner.base(leaf - this.#loadedFrom);
     if (!node.isLeaf || node.valueSize !== 8) throw outOfPlace(this.block, 'is no leaf of mappings');
     this.nrEntries = node.nrEntries;
+    this.firstKey = node.base + NODE_HEADER.size / 4;
     this.index = 0;
     this.#isOpen = true;
     this.#checkKeys();
@@ -145,8 +148,12 @@ class LeafSide {
 }
 
 function dataAt(node: NodeView, index: number): number {
-  const word = (node.valueAt(0) >>> 2) + 2 * index;
-  return node.words[word + 1]! * 256 + (node.words[word]! >>> 24);
+  return dataIn(node.words, node.valueAt(index) >>> 2);
+}
+
+/** The data block of a mapping, whose value begins with word `word`. */
+function dataIn(words: Uint32Array, word: number): number {
+  return words[word + 1]! * 256 + (words[word]! >>> 24);
 }
 
 /** A leaf that both sides have: read once. */
@@ -159,26 +166,39 @@ function shareLeaf(side: LeafSide, runs: DeltaRuns): void {
   }
 }
 
-/** Compares until one of the two leaves is used up. */
+/** Compares until one of the two leaves is used up. The hot loop: keys are compared by halves, and no view is asked twice. */
 function mergeLeaves(left: LeafSide, right: LeafSide, runs: DeltaRuns): void {
-  const a = left.node;
-  const b = right.node;
-  while (left.index < left.nrEntries && right.index < right.nrEntries) {
-    const high = a.keyHigh(left.index) - b.keyHigh(right.index);
-    const order = high !== 0 ? high : a.keyLow(left.index) - b.keyLow(right.index);
-    const key = order <= 0 ? keyOf(a, left.index) : keyOf(b, right.index);
-    if (order < 0) runs.add('left_only', key, dataAt(a, left.index++), -1);
-    else if (order > 0) runs.add('right_only', key, -1, dataAt(b, right.index++));
-    else {
-      const leftData = dataAt(a, left.index++);
-      const rightData = dataAt(b, right.index++);
-      runs.add(leftData === rightData ? 'same' : 'different', key, leftData, rightData);
+  const a = left.node.words;
+  const b = right.node.words;
+  // From a key to its value.
+  const leftGap = (left.node.valueAt(0) >>> 2) - left.firstKey;
+  const rightGap = (right.node.valueAt(0) >>> 2) - right.firstKey;
+  const leftEnd = left.firstKey + 2 * left.nrEntries;
+  const rightEnd = right.firstKey + 2 * right.nrEntries;
+  let i = left.firstKey + 2 * left.index;
+  let j = right.firstKey + 2 * right.index;
+  while (i < leftEnd && j < rightEnd) {
+    const leftHigh = a[i + 1]!;
+    const rightHigh = b[j + 1]!;
+    const leftLow = a[i]!;
+    const rightLow = b[j]!;
+    if (leftHigh < rightHigh || (leftHigh === rightHigh && leftLow < rightLow)) {
+      runs.add('left_only', leftHigh * TWO_POW_32 + leftLow, dataIn(a, i + leftGap), -1);
+      i += 2;
+    } else if (leftHigh !== rightHigh || leftLow !== rightLow) {
+      runs.add('right_only', rightHigh * TWO_POW_32 + rightLow, -1, dataIn(b, j + rightGap));
+      j += 2;
+    } else {
+      const leftData = dataIn(a, i + leftGap);
+      const rightData = dataIn(b, j + rightGap);
+      const kind = leftData === rightData ? 'same' : 'different';
+      runs.add(kind, leftHigh * TWO_POW_32 + leftLow, leftData, rightData);
+      i += 2;
+      j += 2;
     }
   }
-}
-
-function keyOf(node: NodeView, index: number): number {
-  return node.keyHigh(index) * TWO_POW_32 + node.keyLow(index);
+  left.index = (i - left.firstKey) / 2;
+  right.index = (j - right.firstKey) / 2;
 }
 
 function restOf(side: LeafSide, kind: 'left_only' | 'right_only', runs: DeltaRuns): void {
