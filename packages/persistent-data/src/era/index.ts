@@ -10,6 +10,7 @@
 export { checkEra, EraCheck, type EraCheckOptions, type EraCheckPhase } from './check.ts';
 export { dumpEra, dumpEraXml, type EraDumpOptions } from './dump.ts';
 export { type ErasVisitor, foldEras } from './fold.ts';
+export { FoldingVisitor } from './folding-visitor.ts';
 export { EraImage, type EraImageOptions, type EraWriteset } from './image.ts';
 export { type RangeVisitor, type WrittenSinceOptions, writtenSince } from './invalidate.ts';
 export { type EraFormatOptions, EraMetadata, type EraMetadataOptions } from './metadata.ts';

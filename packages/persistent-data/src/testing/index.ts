@@ -12,6 +12,9 @@ export {
   type BlockDeviceSuiteOptions,
   blockDeviceSuite,
 } from './block-device-suite.ts';
+export { CACHE_DAMAGES, type CacheDamage, damageCache } from './cache-damage.ts';
+export { CacheBlock, CachePatient, type CacheRootField } from './cache-patient.ts';
+export { type CacheShape, generateCache } from './cache-shape.ts';
 export { CrashDevice, type CrashDeviceOptions } from './crash-device.ts';
 export { type CrashItem, SECTOR_SIZE, WHOLE } from './crash-item.ts';
 export { CrashPoint, type CrashPointFacts, type CrashState } from './crash-point.ts';

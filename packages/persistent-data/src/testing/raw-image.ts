@@ -3,7 +3,7 @@ import { blockChecksum, METADATA_BLOCK_SIZE, SALT, WORDS_PER_BLOCK } from '../fo
 import type { BlockDevice } from '../io/index.ts';
 
 /** What a metadata block is used as. */
-export type BlockUse = 'superblock' | 'node' | 'bitmap' | 'index';
+export type BlockUse = 'superblock' | 'eraSuperblock' | 'node' | 'array' | 'bitmap' | 'index';
 
 interface Sealing {
   readonly salt: number;
@@ -13,6 +13,8 @@ interface Sealing {
 
 const SEALING: Record<BlockUse, Sealing> = {
   superblock: { salt: SALT.thinSuperblock, blocknrWord: 2 },
+  eraSuperblock: { salt: SALT.eraSuperblock, blocknrWord: 2 },
+  array: { salt: SALT.arrayBlock, blocknrWord: 4 },
   node: { salt: SALT.btreeNode, blocknrWord: 2 },
   bitmap: { salt: SALT.bitmap, blocknrWord: 2 },
   index: { salt: SALT.metadataIndex, blocknrWord: 2 },
