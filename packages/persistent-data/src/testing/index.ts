@@ -19,6 +19,9 @@ export { CrashDevice, type CrashDeviceOptions } from './crash-device.ts';
 export { type CrashItem, SECTOR_SIZE, WHOLE } from './crash-item.ts';
 export { CrashPoint, type CrashPointFacts, type CrashState } from './crash-point.ts';
 export type { SamplingOptions } from './crash-sampling.ts';
+export { damageEra, ERA_DAMAGES, type EraDamage, mutateEra } from './era-damage.ts';
+export { EraPatient, type EraTree } from './era-patient.ts';
+export { type EraShape, generateEra } from './era-shape.ts';
 export {
   type ErrorClass,
   ExpectationError,
