@@ -1,6 +1,7 @@
 /** All commands: the one table that parsing, help, completion and man pages are made of. Loading it loads no command's code. */
 
 import { type CommandSpec, inputOperand, JSON_OUTPUT, type OptionSpec, QUIET } from '../command.ts';
+import { ERA_TOOLS } from './era-tools-table.ts';
 import { SHELL_COMMANDS } from './shell-table.ts';
 import { THIN_TOOLS } from './thin-tools-table.ts';
 
@@ -103,4 +104,11 @@ const THIN_RESTORE: CommandSpec = {
   load: () => import('./thin-restore.ts'),
 };
 
-export const COMMANDS: readonly CommandSpec[] = [THIN_CHECK, THIN_DUMP, THIN_RESTORE, ...THIN_TOOLS, ...SHELL_COMMANDS];
+export const COMMANDS: readonly CommandSpec[] = [
+  THIN_CHECK,
+  THIN_DUMP,
+  THIN_RESTORE,
+  ...THIN_TOOLS,
+  ...ERA_TOOLS,
+  ...SHELL_COMMANDS,
+];
