@@ -122,7 +122,7 @@ export class SlotTable {
   /** Locks a slot for writing and makes it dirty. @throws {CorruptionError} when somebody holds it. */
   lockForWriting(slot: number): void {
     this.pin(slot);
-    this.#markDirty(slot);
+    this.markDirty(slot);
   }
 
   /** Locks a slot for writing without making it dirty. */
@@ -151,6 +151,16 @@ export class SlotTable {
         field: 'lock',
       },
     );
+  }
+
+  /** What the slot holds has to be written out. */
+  markDirty(slot: number): void {
+    if (this.#dirty[slot] === 1) return;
+    this.#dirty[slot] = 1;
+    this.#nrDirty++;
+    if (this.#listed[slot] === 1) return;
+    this.#listed[slot] = 1;
+    this.#dirtySlots.push(slot);
   }
 
   markClean(slot: number): void {
@@ -216,15 +226,6 @@ export class SlotTable {
       if (this.#map.slot(this.blockOf[slot]!) === slot) this.#queues.add(slot, true);
       throw error;
     }
-  }
-
-  #markDirty(slot: number): void {
-    if (this.#dirty[slot] === 1) return;
-    this.#dirty[slot] = 1;
-    this.#nrDirty++;
-    if (this.#listed[slot] === 1) return;
-    this.#listed[slot] = 1;
-    this.#dirtySlots.push(slot);
   }
 
   #freeAll(): void {

@@ -1,5 +1,5 @@
 import { compareHalves } from '../base/index.ts';
-import { NODE_VALIDATOR, type NodeView } from '../format/index.ts';
+import type { NodeView } from '../format/index.ts';
 import type { TransactionManager } from '../transaction-manager/index.ts';
 
 const NOWHERE = -1;
@@ -12,9 +12,10 @@ const NOWHERE = -1;
  * gave. Then the result is the same, byte for byte, for a fifth of the time (bench: `kv`, sequential insert).
  */
 export class Finger {
+  /** Block number of the remembered leaf. */
+  leaf = NOWHERE;
   #root = NOWHERE;
   #version = NOWHERE;
-  #leaf = NOWHERE;
   /** Keys of the upper levels. */
   readonly #upperHigh: Uint32Array;
   readonly #upperLow: Uint32Array;
@@ -68,14 +69,14 @@ export class Finger {
       this.#upperLow[level] = keyLow[level]!;
     }
     this.#root = root;
-    this.#leaf = leaf;
+    this.leaf = leaf;
     this.#version = tm.version;
   }
 
   /**
-   * Whether the walk to these keys would end in the remembered leaf, and change nothing. If so `node` is moved to the leaf, write-locked.
+   * Whether the walk to these keys would end in the remembered {@link leaf}, and change nothing.
    */
-  take(tm: TransactionManager, root: number, keyHigh: Uint32Array, keyLow: Uint32Array, node: NodeView): boolean {
+  isNear(tm: TransactionManager, root: number, keyHigh: Uint32Array, keyLow: Uint32Array): boolean {
     if (root !== this.#root || tm.version !== this.#version) return false;
     const last = this.#upperHigh.length;
     for (let level = 0; level < last; level++) {
@@ -84,12 +85,10 @@ export class Finger {
     const high = keyHigh[last]!;
     const low = keyLow[last]!;
     if (this.#hasBegin && compareHalves(high, low, this.#beginHigh, this.#beginLow) < 0) return false;
-    if (this.#hasEnd && compareHalves(high, low, this.#endHigh, this.#endLow) >= 0) return false;
-    node.base = tm.blockManager.writeLock(this.#leaf, NODE_VALIDATOR);
-    return true;
+    return !this.#hasEnd || compareHalves(high, low, this.#endHigh, this.#endLow) < 0;
   }
 
-  /** The leaf was changed through {@link take}: go on from there. */
+  /** The leaf was changed where {@link isNear} said so: go on from there. */
   keep(tm: TransactionManager): void {
     this.#version = ++tm.version;
   }

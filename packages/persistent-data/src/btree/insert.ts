@@ -1,5 +1,5 @@
 import { createEmpty } from './empty.ts';
-import { NOT_OWNED, takeOwnedLeaf } from './owned-path.ts';
+import { holdLeaf, NOT_OWNED, releaseLeaf, takeOwnedLeaf } from './owned-path.ts';
 import { makeRoom, splitBeneath } from './split.ts';
 import type { Root, TreeContext } from './tree-context.ts';
 import type { ValueType } from './value-type.ts';
@@ -61,11 +61,12 @@ function isOverwrite<V>(tree: TreeContext<V>, high: number, low: number): boolea
  */
 export function insertScratch<V>(tree: TreeContext<V>, root: Root, outcome: { wasNew: boolean }): Root {
   const { tm, spine, node, levels, finger, keyHigh, keyLow } = tree;
-  if (finger.take(tm, root, keyHigh, keyLow, node)) {
+  if (finger.isNear(tm, root, keyHigh, keyLow)) {
+    holdLeaf(tree, finger.leaf);
     const index = node.lowerBound(keyHigh[levels - 1]!, keyLow[levels - 1]!);
     const done = node.nrEntries < node.maxEntries || isOverwrite(tree, keyHigh[levels - 1]!, keyLow[levels - 1]!);
     if (done) outcome.wasNew = placeValue(tree, index, tree.valueType);
-    tm.unlock(node.base);
+    releaseLeaf(tree);
     if (done) {
       finger.keep(tm);
       return root;
@@ -75,7 +76,7 @@ export function insertScratch<V>(tree: TreeContext<V>, root: Root, outcome: { wa
   if (owned !== NOT_OWNED) {
     outcome.wasNew = placeValue(tree, owned, tree.valueType);
     const leaf = tm.blockManager.blockAt(node.base);
-    tm.unlock(node.base);
+    releaseLeaf(tree);
     finger.settle(tm, root, leaf, keyHigh, keyLow);
     return root;
   }

@@ -1,5 +1,6 @@
 import { CorruptionError } from '../base/index.ts';
 import { NODE_VALIDATOR } from '../format/index.ts';
+import { holdLeaf, releaseLeaf } from './owned-path.ts';
 import { removeKey } from './remove.ts';
 import { wrongValueSize } from './spine.ts';
 import type { Root, TreeContext } from './tree-context.ts';
@@ -30,15 +31,26 @@ export function findForRemoval<V>(tree: TreeContext<V>, root: Root): Removal {
   let isOwned = true;
   let isTop = true;
   let level = 0;
+  let high = keyHigh[0]!;
+  let low = keyLow[0]!;
+  // A child is searched between its parent's keys, as a look-up does it: see `findExact`.
+  let first = 0;
+  let final = 0;
+  let finalHigh = -1;
+  let isBetween = false;
   for (let steps = 0; steps < MAX_STEPS; steps++) {
     isOwned &&= tm.owns(block);
     node.base = tm.read(block, NODE_VALIDATOR);
-    const high = keyHigh[level]!;
-    const low = keyLow[level]!;
-    const index = node.lowerBound(high, low);
+    const index: number = isBetween ? node.lowerBoundBetween(low, first, final) : node.lowerBound(high, low);
     if (index < 0) return ABSENT;
     if (!node.isLeaf) {
       isTop = false;
+      if (index + 1 < node.nrEntries) {
+        final = node.keyLow(index + 1);
+        finalHigh = node.keyHigh(index + 1);
+      }
+      first = node.keyLow(index);
+      isBetween = finalHigh === high && node.keyHigh(index) === high;
     } else {
       if (!node.hasKey(index, high, low)) return ABSENT;
       const { size } = tree.levelType(level);
@@ -49,7 +61,11 @@ export function findForRemoval<V>(tree: TreeContext<V>, root: Root): Removal {
         return isOwned ? OWNED : SHARED;
       }
       level++;
+      high = keyHigh[level]!;
+      low = keyLow[level]!;
       isTop = true;
+      isBetween = false;
+      finalHigh = -1;
     }
     block = node.childAt(index);
   }
@@ -66,10 +82,10 @@ export function removeFound<V>(tree: TreeContext<V>, root: Root, removal: Remova
   if (removal === SHARED) return removeShadowed(tree, root);
   const { tm, node, valueType } = tree;
   tm.version++;
-  node.base = tm.blockManager.writeLock(tm.blockManager.blockAt(node.base), NODE_VALIDATOR);
+  holdLeaf(tree, tm.blockManager.blockAt(node.base));
   valueType.dec?.(node.slab, node.valueAt(tree.leafIndex), 1);
   node.deleteAt(tree.leafIndex);
-  tm.unlock(node.base);
+  releaseLeaf(tree);
   return root;
 }
 

@@ -1,4 +1,4 @@
-import { assert, highHalf, lowHalf, Slab, type U64 } from '../base/index.ts';
+import { assert, highHalf, lowHalf, Slab, TWO_POW_32, type U64 } from '../base/index.ts';
 import { MAX_VALUE_SIZE, maxEntriesFor, NodeView } from '../format/index.ts';
 import type { TransactionManager } from '../transaction-manager/index.ts';
 import { Finger } from './finger.ts';
@@ -79,6 +79,11 @@ export class TreeContext<V> {
       return;
     }
     if (levels !== 1) throw new TypeError(`Cannot use one key: the tree has ${levels} levels`);
+    if (typeof keys === 'number' && keys >= 0 && keys <= Number.MAX_SAFE_INTEGER && Math.floor(keys) === keys) {
+      this.keyHigh[0] = keys / TWO_POW_32;
+      this.keyLow[0] = keys;
+      return;
+    }
     this.keyHigh[0] = highHalf(keys);
     this.keyLow[0] = lowHalf(keys);
   }
