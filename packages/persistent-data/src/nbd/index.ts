@@ -9,14 +9,17 @@
  */
 
 export { BufferPool } from './buffer-pool.ts';
+export { NbdClient, type NbdClientOptions } from './client.ts';
+export type { Extent } from './client-transmission.ts';
 export { type DeviceExportOptions, deviceExport } from './device-export.ts';
 export type { Answer, ExtentSink, NbdBlockSize, NbdExport, WriteZeroesOptions } from './export.ts';
 export { type ExportOptions, ExportTable, type NamedExport } from './export-table.ts';
 export { MemoryBudget } from './memory-budget.ts';
 export { type LatencyHistogram, type NbdLogEvent, type NbdMetrics, newMetrics } from './metrics.ts';
 export { NbdError } from './nbd-error.ts';
-export { ALLOCATION, type CommandName, type NbdErrorName } from './protocol.ts';
+export { ALLOCATION, CONTEXTS, type CommandName, type NbdErrorName, SHARING } from './protocol.ts';
 export { NbdServer, type NbdServerOptions, type TcpAddress } from './server.ts';
 export { ServerSession, type SessionLimits, type SessionLink, type SessionOptions } from './server-session.ts';
 export type { ClientTlsFiles, ServerTlsFiles, TlsFiles } from './tls-files.ts';
 export { unixSocketPath } from './unix-socket.ts';
+export { type NbdAddress, parseUri } from './uri.ts';

@@ -127,6 +127,22 @@ export type NbdErrorName = keyof typeof ERRORS;
 /** Flags of an extent in the context `base:allocation`. */
 export const ALLOCATION = { hole: 1, zero: 2 } as const;
 
+/**
+ * Metadata contexts that exports of this project answer. `sharing` is ours: it names the reason for which a write to a mapped range may
+ * need space after all, which `base:allocation` would otherwise rule out.
+ */
+export const CONTEXTS = {
+  allocation: 'base:allocation',
+  /** The flags are a number: 0 not mapped, 1 mapped here alone, 2 shared with another volume. */
+  allocationDepth: 'qemu:allocation-depth',
+  sharing: 'x-persistent-data:sharing',
+  /** Followed by a name of the export's choice; flag 1 is "differs". */
+  dirtyBitmap: 'qemu:dirty-bitmap:',
+} as const;
+
+/** Flags of an extent in the context `x-persistent-data:sharing`: a write here has to copy a block, and needs space for it. */
+export const SHARING = { shared: 1 } as const;
+
 /** Bounds of the protocol, and those that are ours where it leaves room. */
 export const BOUNDS = {
   /** Bytes of a name, a description, a message: longer ones must not be sent. */

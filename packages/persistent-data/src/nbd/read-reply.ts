@@ -4,7 +4,7 @@ import type { Answer } from './export.ts';
 import type { BudgetShare } from './memory-budget.ts';
 import { toNbdError } from './nbd-error.ts';
 import { type Outbox, SMALL_BYTES } from './outbox.ts';
-import { ALLOCATION, COMMAND_FLAGS } from './protocol.ts';
+import { ALLOCATION, COMMAND_FLAGS, CONTEXTS } from './protocol.ts';
 import { replyDone } from './reply.ts';
 import { chunkHeadSize, dataHeadSize, putDataHead, putHole, type Request } from './reply-head.ts';
 import type { Target } from './request-check.ts';
@@ -14,8 +14,6 @@ const SPARSE_BYTES = 32 * 1024;
 
 /** Most pieces of data and holes in one reply. */
 const MAX_PIECES = 128;
-
-const ALLOCATION_CONTEXT = 'base:allocation';
 
 /** A part of a read: data, or a hole that reads as zeroes. */
 interface Piece {
@@ -139,7 +137,7 @@ function putPieces(context: ReadContext, request: Request, pieces: readonly Piec
 /** Pieces of a read, when some are known at once to be zeroes. */
 function findHoles(target: Target, request: Request): Piece[] | undefined {
   const served = target.export;
-  if (served.contexts?.includes(ALLOCATION_CONTEXT) !== true) return undefined;
+  if (served.contexts?.includes(CONTEXTS.allocation) !== true) return undefined;
   const extents = knownExtents(target, request);
   if (extents === undefined) return undefined;
   const pieces: Piece[] = [];
@@ -158,7 +156,7 @@ function findHoles(target: Target, request: Request): Piece[] | undefined {
 /** Extents that are known at once. A failure to know them is not the read's: it tries by itself. */
 function knownExtents(target: Target, { offset, length }: Request): Extents | undefined {
   try {
-    const extents = queryExtents(target.export, ALLOCATION_CONTEXT, { offset, length, one: false });
+    const extents = queryExtents(target.export, CONTEXTS.allocation, { offset, length, one: false });
     if (!(extents instanceof Promise)) return extents;
     extents.catch(() => {});
   } catch {

@@ -34,6 +34,17 @@ export {
 } from './expectation.ts';
 export type { CallKind, Fault, FaultMoment } from './fault.ts';
 export { FaultDevice, type FaultDeviceOptions } from './fault-device.ts';
+export {
+  bytesOf,
+  type NbdRequestFields,
+  nbdContextData,
+  nbdInfoData,
+  nbdOption,
+  nbdRequest,
+  nbdString,
+} from './nbd-messages.ts';
+export { type ExportCall, ModelExport, type ModelExportOptions } from './nbd-model-export.ts';
+export { SessionProbe, type SessionProbeOptions } from './nbd-session-probe.ts';
 export { Random } from './random.ts';
 export { type BlockUse, RawImage } from './raw-image.ts';
 export {
