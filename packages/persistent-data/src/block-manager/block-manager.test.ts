@@ -320,12 +320,27 @@ describe('writing', () => {
   });
 });
 
+test('`readToChange` makes a block dirty without a lock, and refuses one that is locked', () => {
+  const { manager, memory } = filled(8);
+  const base = manager.readToChange(3, BITMAP_VALIDATOR);
+  manager.slab.words[base + 20] = 77;
+  expect([manager.nrLocked, manager.statistics.dirty]).toEqual([0, 1]);
+  manager.flush();
+  const again = new BlockManager(memory);
+  expect(again.slab.words[again.read(3, BITMAP_VALIDATOR) + 20]).toBe(77);
+  for (const lock of ['readLock', 'writeLock'] as const) {
+    const held = manager[lock](4, BITMAP_VALIDATOR);
+    expect(() => manager.readToChange(4, BITMAP_VALIDATOR)).toThrow(CorruptionError);
+    manager.unlock(held);
+  }
+});
+
 describe('read-only mode', () => {
   test('refuses to lock for writing, and reads', () => {
     const { manager } = filled(8);
     manager.setReadOnly();
     expect(manager.readOnly).toBe(true);
-    for (const use of ['writeLock', 'writeLockZero', 'writeLockFresh'] as const) {
+    for (const use of ['writeLock', 'writeLockZero', 'writeLockFresh', 'readToChange'] as const) {
       expect(() => manager[use](3, BITMAP_VALIDATOR)).toThrow(
         new ReadOnlyError('Cannot lock block 3 for writing: the block manager is read-only'),
       );
