@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import { afterAll } from 'vitest';
 import { goldenImage } from '../golden/image.ts';
 
-const BIN = join(import.meta.dirname, '../../packages/pdata/bin/pdata.js');
+const BIN = join(import.meta.dirname, '../../packages/pdata/dist/main.js');
 
 /** Whether there is a build to run; what needs it is skipped aloud without, and fails where `CI=true` promises it. */
 export const isBuilt =

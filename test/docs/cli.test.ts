@@ -13,7 +13,7 @@ import { isBuilt, scratchFolder } from '../cli/program.ts';
 import { SickPool } from '../structures/sick-pool.ts';
 
 const PAGE = join(import.meta.dirname, '../../docs/cli.md');
-const BIN = join(import.meta.dirname, '../../packages/pdata/bin/pdata.js');
+const BIN = join(import.meta.dirname, '../../packages/pdata/dist/main.js');
 const folder = scratchFolder('docs');
 const path = (name: string): string => join(folder, name);
 

@@ -1,6 +1,7 @@
 /** What commands say besides their results: titles and warnings on standard error, unless they were asked to be quiet. */
 
-import { SingleBar } from 'cli-progress';
+import { createRequire } from 'node:module';
+import type { SingleBar } from 'cli-progress';
 import { monotonicMs } from 'persistent-data/base';
 
 /** How far long work has come. */
@@ -47,7 +48,9 @@ class Bar implements Progress {
 
   constructor(unit: string) {
     const format = `{bar} {percentage}%  {value}/{total} ${unit}  {rate} ${unit}/s  {eta_formatted} left`;
-    this.#bar = new SingleBar({ format, stream: process.stderr, clearOnComplete: true, hideCursor: true });
+    // Loaded where a bar can be shown: it takes some milliseconds, which every start would.
+    const { SingleBar: Shown } = createRequire(import.meta.url)('cli-progress') as typeof import('cli-progress');
+    this.#bar = new Shown({ format, stream: process.stderr, clearOnComplete: true, hideCursor: true });
   }
 
   update(done: number, total: number): void {
