@@ -168,7 +168,9 @@ class EraXmlHandler implements XmlHandler {
 
   /** Answers whether the block is one that may come next. */
   #takeBit(block: number, value: boolean): boolean {
-    if (block < this.#next || block >= this.#nrBits) return false;
+    if (block < this.#next) return false;
+    // A dump has a bit for each block that there is now, also of an era in which there were fewer.
+    if (block >= this.#nrBits && (value || block >= this.#nrBlocks)) return false;
     this.#next = block + 1;
     if (!value) return true;
     if (block - this.#begin >= WINDOW_BITS || !this.#isFilled) this.#moveTo(block);
