@@ -5,7 +5,7 @@ import { MemoryDevice } from 'persistent-data/io';
 import { Store, type StoreOptions } from 'persistent-data/store';
 import { type CallKind, type Fault, FaultDevice } from 'persistent-data/testing';
 import { Failure, type Run, textOf } from './campaign.ts';
-import { CALL_KINDS, faultsAt, namesReason } from './faults.ts';
+import { CALL_KINDS, faultsAt, isReading, namesReason } from './faults.ts';
 import { describeStore, randomStoreScript, StorePlayer, type StoreScript, type StoreStep } from './store-script.ts';
 
 interface StoreFaultCase {
@@ -56,7 +56,7 @@ function fileProblem(device: MemoryDevice, allowed: readonly string[], options: 
 const isOpening = (step: StoreStep | undefined): boolean => step?.[0] === 'reopen' || step?.[0] === 'crash';
 /** The host being full is no failure of the disk: the store goes on without what did not fit. */
 const latches = (fault: Fault): boolean =>
-  fault.kind !== 'error' || (fault.call !== 'read' && fault.code !== 'ENOSPC' && fault.call !== 'resize');
+  !isReading(fault) && (fault.kind !== 'error' || (fault.code !== 'ENOSPC' && fault.call !== 'resize'));
 
 async function problemOf({ script, options }: StoreFaultCase, fault: Fault): Promise<string | undefined> {
   const inner = new MemoryDevice({ nrBlocks: 0 });

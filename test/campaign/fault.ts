@@ -15,7 +15,7 @@ import {
 } from 'persistent-data/testing';
 import { type Campaign, Failure, type Run, textOf } from './campaign.ts';
 import { runStoreFault } from './fault-store.ts';
-import { CALL_KINDS, faultsAt, namesReason } from './faults.ts';
+import { CALL_KINDS, faultsAt, isReading, namesReason } from './faults.ts';
 import { emptyPool, playerOptions, poolProblem } from './thin-pool.ts';
 
 const SIZES = { metadata: 128, data: 500 };
@@ -93,15 +93,14 @@ async function problemOf({ script, options }: FaultCase, fault: Fault): Promise<
   if (player === undefined)
     return poolProblem(inner, [ThinPlayer.open(emptyPool(SIZES.metadata, SIZES.data), options).model.describe()]);
   const allowed = [...player.allowed];
-  const isReading = fault.kind === 'error' && fault.call === 'read';
   await player.settle().catch(() => undefined);
-  if (thrown !== undefined && !isReading && !isOpening(script[done])) {
+  if (thrown !== undefined && !isReading(fault) && !isOpening(script[done])) {
     const problem = latchProblem(player);
     if (problem !== undefined) return problem;
   }
   const found = poolProblem(inner.fork(), allowed);
   if (found !== undefined) return `the file, after ${textOf(thrown)}: ${found}`;
-  if (thrown === undefined || !isReading) return undefined;
+  if (thrown === undefined || !isReading(fault)) return undefined;
   device.heal();
   try {
     await goOn(player, inner, script[done] ?? ['await'], script.slice(done + 1));

@@ -13,9 +13,14 @@ export function faultsAt(kind: CallKind, at: number): Fault[] {
   if (kind === 'write') {
     faults.push({ kind: 'partialWrite', at, blocks: 1 }, { kind: 'error', call: kind, at, code: 'ENOSPC' });
   }
+  if (kind === 'read') faults.push({ kind: 'partialRead', at, blocks: 1 });
   if (kind === 'flush') faults.push({ kind: 'failedFlush', at });
   return faults;
 }
+
+/** Whether it is reads that fail: the disk is as good as before. */
+export const isReading = (fault: Fault): boolean =>
+  fault.kind === 'partialRead' || (fault.kind === 'error' && fault.call === 'read');
 
 /** Whether an error, or what caused it, is the one that the device gave. */
 export function namesReason(error: unknown): boolean {

@@ -1,10 +1,18 @@
 /** Bugs that the campaigns found, each with its story: what happened, why, what prevents it now. */
 
 import { CorruptionError, NoSpaceError } from 'persistent-data/base';
-import { blockChecksum, SALT, THIN_SUPERBLOCK } from 'persistent-data/format';
+import { blockChecksum, SALT, STORE_SUPERBLOCK, THIN_SUPERBLOCK } from 'persistent-data/format';
 import { BLOCK_SIZE, MemoryDevice } from 'persistent-data/io';
 import { Store, u32 } from 'persistent-data/store';
-import { auditThin, describePool, RawImage, ThinPlayer, type ThinScript } from 'persistent-data/testing';
+import {
+  auditThin,
+  describePool,
+  makeStore,
+  RawImage,
+  StorePatient,
+  ThinPlayer,
+  type ThinScript,
+} from 'persistent-data/testing';
 import { checkThin, dumpThinXml, restoreThinXml, ThinMetadata } from 'persistent-data/thin';
 import { expect, test, vi } from 'vitest';
 import { describeStore, StorePlayer, type StoreScript } from './store-script.ts';
@@ -217,4 +225,20 @@ test.each([
   image.seal(held, 'superblock');
   for (const block of [60, held]) image.store(block, device);
   expect([...checkThin(device)].map((finding) => finding.code)).toContain(code);
+});
+
+test('a collection of a store that has no name, or that is nothing but a name, is a finding', () => {
+  // A check found nothing in a store whose tree of names had become empty: all collections were gone from the list.
+  // Catalogue and names were each checked, and not compared.
+  // Their ids are compared in each state.
+  const sound = makeStore({
+    collections: [{ name: 'a name', kind: 'tree', length: 1 }],
+    options: { journalBlocks: 4 },
+  });
+  const patient = new StorePatient(sound);
+  const root = patient.image.u64(patient.image.load(patient.superblock), STORE_SUPERBLOCK.word('namesRoot'));
+  patient.image.words[patient.image.load(root) + 4] = 0;
+  patient.image.seal(root, 'node');
+  patient.image.store(root, sound);
+  expect([...Store.open(sound, { readOnly: true }).check()]).toMatchObject([{ code: 'store.ids', block: root }]);
 });

@@ -11,7 +11,7 @@ import {
   ARRAY_VALIDATOR,
   ArrayBlockView,
   arrayEntriesFor,
-  type NodeView,
+  NodeView,
   STORE_DESCRIPTOR,
   STORE_NAME,
   STORE_SNAPSHOT,
@@ -90,10 +90,43 @@ export function* checkStore(
 function* checkState(checker: TreeChecker, catalogueRoot: number, namesRoot: number): Generator<Finding, void> {
   const descriptors = collector((node, at) => readDescriptor(node.slab, at));
   const { visitLeaf } = descriptors;
-  yield* checker.check(catalogueRoot, { kind: CATALOGUE, valueSize: STORE_DESCRIPTOR.size, visitLeaf });
+  const catalogue = yield* checker.check(catalogueRoot, {
+    kind: CATALOGUE,
+    valueSize: STORE_DESCRIPTOR.size,
+    visitLeaf,
+  });
   for (const descriptor of descriptors.found) yield* checkStructure(checker, descriptor);
   const names = collector((node, at) => NAME_TYPE.read(node.slab, at));
-  yield* checker.check(namesRoot, { kind: NAMES, valueSize: STORE_NAME.size, visitLeaf: names.visitLeaf });
+  const named = yield* checker.check(namesRoot, {
+    kind: NAMES,
+    valueSize: STORE_NAME.size,
+    visitLeaf: names.visitLeaf,
+  });
+  if (catalogue.nrErrors > 0 || named.nrErrors > 0) return;
+  const ids = keysOf(checker, catalogueRoot);
+  const idsNamed = keysOf(checker, namesRoot);
+  for (const id of new Set([...ids, ...idsNamed])) {
+    if (ids.has(id) && idsNamed.has(id)) continue;
+    const lacks = ids.has(id) ? 'has no name' : 'has a name and is not in the catalogue';
+    yield { severity: 'fatal', code: 'store.ids', message: `Collection ${id} ${lacks}`, block: namesRoot };
+  }
+}
+
+/** The keys of a tree that was found to be sound, whoever else it is shared with. Reads it in full. */
+function keysOf(checker: TreeChecker, root: number): Set<number> {
+  const { scanner } = checker;
+  const node = new NodeView(scanner.slab);
+  const keys = new Set<number>();
+  const waiting = [root];
+  for (let block = waiting.pop(); block !== undefined; block = waiting.pop()) {
+    scanner.loadOne(block);
+    node.base = scanner.base(0);
+    for (let i = 0; i < node.nrEntries; i++) {
+      if (node.isLeaf) keys.add(node.keyAt(i));
+      else waiting.push(node.childAt(i));
+    }
+  }
+  return keys;
 }
 
 function* checkStructure(checker: TreeChecker, descriptor: Descriptor): Generator<Finding, void> {

@@ -71,6 +71,15 @@ test('`FaultDevice` does not count a call that is refused anyway', () => {
   expect(device.calls).toEqual({ read: 0, write: 0, flush: 0, resize: 0 });
 });
 
+test('a partial read fills in its first blocks', () => {
+  const { device } = faulty({ kind: 'partialRead', at: 0, blocks: 1 });
+  const buffers = [block(9), block(9), block(9)];
+  expect(() => device.read(5, buffers)).toThrow(DeviceError);
+  expect(buffers.map(([byte]) => byte)).toEqual([5, 9, 9]);
+  device.read(5, buffers);
+  expect(buffers.map(([byte]) => byte)).toEqual([5, 6, 7]);
+});
+
 test('a partial write does its first blocks', () => {
   const { disk, device } = faulty({ kind: 'partialWrite', at: 0, blocks: 2 });
   expect(() => device.write(1, [block(20), block(21), block(22)])).toThrow(DeviceError);

@@ -87,6 +87,13 @@ export class FaultDevice implements BlockDevice {
     checkOpen(this.#closed, 'read');
     const count = checkRun('read', begin, buffers, this.nrBlocks);
     const index = this.#count('read', `read ${count} blocks at block ${begin}`);
+    const partial = this.#due('partialRead', index);
+    if (partial !== undefined && partial.blocks < count) {
+      forEachBlock(begin, buffers, (block, bytes) => {
+        if (block < begin + partial.blocks) this.#inner.read(block, [bytes]);
+      });
+      throw deviceError(`read ${count} blocks at block ${begin}`, systemError('EIO'));
+    }
     this.#inner.read(begin, buffers);
     const isStale = this.#due('staleRead', index) !== undefined;
     forEachBlock(begin, buffers, (block, bytes) => {
@@ -183,10 +190,16 @@ export class FaultDevice implements BlockDevice {
   }
 
   /** The fault of a kind that is due at a call, now marked as shown. */
-  #due<Kind extends 'lostWrite' | 'misdirectedWrite' | 'partialWrite' | 'staleRead' | 'failedFlush' | 'droppedFlush'>(
-    kind: Kind,
-    index: number,
-  ): FaultOf<Kind> | undefined {
+  #due<
+    Kind extends
+      | 'partialRead'
+      | 'lostWrite'
+      | 'misdirectedWrite'
+      | 'partialWrite'
+      | 'staleRead'
+      | 'failedFlush'
+      | 'droppedFlush',
+  >(kind: Kind, index: number): FaultOf<Kind> | undefined {
     for (const fault of this.#faults) {
       if (fault.kind !== kind || !isDue(fault as FaultOf<Kind>, index)) continue;
       this.#shown.add(fault);

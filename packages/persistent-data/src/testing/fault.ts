@@ -21,6 +21,8 @@ export type Fault =
       /** The system's name of the error. Default: `EIO`. */
       readonly code?: string;
     })
+  /** The read fills in its first `blocks` blocks, leaves the others as they are, and throws a `DeviceError`. */
+  | (FaultMoment & { readonly kind: 'partialRead'; readonly blocks: number })
   /** The write does its first `blocks` blocks and throws a `DeviceError`. */
   | (FaultMoment & { readonly kind: 'partialWrite'; readonly blocks: number })
   /**

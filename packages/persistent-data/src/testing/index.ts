@@ -45,8 +45,11 @@ export {
 } from './nbd-messages.ts';
 export { type ExportCall, ModelExport, type ModelExportOptions } from './nbd-model-export.ts';
 export { SessionProbe, type SessionProbeOptions } from './nbd-session-probe.ts';
+export { NODE_DAMAGES, type NodeDamage } from './node-damage.ts';
 export { Random } from './random.ts';
 export { type BlockUse, RawImage } from './raw-image.ts';
+export { damageStore, STORE_DAMAGES, type StoreDamage, StorePatient } from './store-damage.ts';
+export { type CollectionShape, makeStore, type StoreShape } from './store-shape.ts';
 export {
   type AuditedDevice,
   type AuditedMapping,
@@ -60,3 +63,4 @@ export { damageThin, mutateThin, THIN_DAMAGES, type ThinDamage, ThinPatient } fr
 export { ThinModel, type ThinModelOptions } from './thin-model.ts';
 export { ThinPlayer, type ThinPlayerOptions } from './thin-player.ts';
 export { randomThinScript, shrinkScript, type ThinScript, type ThinScriptShape, type ThinStep } from './thin-script.ts';
+export { makeThinPool, type ThinDeviceShape, type ThinShape } from './thin-shape.ts';

@@ -1,5 +1,15 @@
 import { bitmapCount, ENTRIES_PER_BITMAP, setBitmapCount, THIN_SUPERBLOCK } from '../format/index.ts';
 import type { BlockDevice } from '../io/index.ts';
+import {
+  type Doer,
+  NODE_DAMAGES,
+  NODE_DOERS,
+  type NodePatient,
+  operate,
+  pick,
+  type Surgery,
+  valueWord,
+} from './node-damage.ts';
 import type { Random } from './random.ts';
 import { type BlockUse, RawImage } from './raw-image.ts';
 import { auditThin, type ThinAudit, type TreeName } from './thin-audit.ts';
@@ -8,10 +18,7 @@ import { auditThin, type ThinAudit, type TreeName } from './thin-audit.ts';
  * A kind of damage to thin metadata. All checksums are right afterwards, except where the kind says otherwise:
  *
  * - `leak`: a free block is counted as in use. `badCount`: one in use is counted as free. `largeCount`: a count is one too high.
- * - `lostNode`: a node is zeros. `bitRot`: one bit of a block is wrong. `swappedNodes`: two nodes lie in each other's place.
- * - `staleNode`: a leaf of mappings is as it was some entries ago. `cycle`: a node refers to one above it. `sharedNode`: two parents refer
- *   to a node that is counted once.
- * - `geometry`: a node says that it has other entries than it can have. `keyOrder`: two keys are exchanged.
+ * - The kinds of {@link NodeDamage}.
  * - `emptyRoot`: the tree of devices or that of details is empty. `wrongRoot`: the superblock refers to another node.
  * - `farData`: a mapping leads beyond the data device.
  */
@@ -21,21 +28,14 @@ export const THIN_DAMAGES = [
   'leak',
   'badCount',
   'largeCount',
-  'lostNode',
-  'bitRot',
-  'swappedNodes',
-  'staleNode',
-  'cycle',
-  'sharedNode',
-  'geometry',
-  'keyOrder',
+  ...NODE_DAMAGES,
   'emptyRoot',
   'wrongRoot',
   'farData',
 ] as const;
 
 /** A sound pool, read once, that damage is done to. */
-export class ThinPatient {
+export class ThinPatient implements NodePatient {
   readonly device: BlockDevice;
   readonly image: RawImage;
   readonly audit: ThinAudit;
@@ -70,41 +70,22 @@ export class ThinPatient {
       return this.image.u32(base, 4) >= nrEntries;
     });
   }
-}
 
-/** Changes blocks of an image and keeps account of them. */
-class Surgery {
-  readonly patient: ThinPatient;
-  readonly image: RawImage;
-  readonly touched = new Set<number>();
-
-  constructor(patient: ThinPatient) {
-    this.patient = patient;
-    this.image = patient.image;
-  }
-
-  /** The word offset of a block that is about to be changed. */
-  open(block: number): number {
-    this.touched.add(block);
-    return this.image.load(block);
-  }
-
-  seal(block: number, use: BlockUse = this.patient.useOf(block)): void {
-    this.image.seal(block, use);
+  /** The values of the list of devices are nodes too. */
+  parents(): readonly number[] {
+    return [...this.nodesWith(2, true), ...this.nodesWith(2, false, ['devices'])];
   }
 }
 
-type Doer = (surgery: Surgery, random: Random) => string | undefined;
-
-const pick = (random: Random, from: readonly number[]): number | undefined =>
-  from.length === 0 ? undefined : random.pick(from);
-
-/** The place of value `i` of the node at `base`, in words. */
-const valueWord = (image: RawImage, base: number, i: number): number =>
-  8 + 2 * image.u32(base, 5) + (i * image.u32(base, 6)) / 4;
+type ThinDoer = Doer<ThinPatient>;
 
 /** Changes the count of one block in a bitmap, and the sums above it, so that only the count itself is wrong. */
-function changeCount(surgery: Surgery, random: Random, from: readonly number[], to: number): string | undefined {
+function changeCount(
+  surgery: Surgery<ThinPatient>,
+  random: Random,
+  from: readonly number[],
+  to: number,
+): string | undefined {
   const { image, patient } = surgery;
   const isData = random.chance(0.5);
   const rootWord = THIN_SUPERBLOCK.word(isData ? 'dataSpaceMapRoot' : 'metadataSpaceMapRoot');
@@ -137,93 +118,11 @@ function changeCount(surgery: Surgery, random: Random, from: readonly number[], 
   return `${isData ? 'data' : 'metadata'} block ${bit}: count ${before} becomes ${to}`;
 }
 
-const DOERS: Record<ThinDamage, Doer> = {
+const DOERS: Record<ThinDamage, ThinDoer> = {
+  ...NODE_DOERS,
   leak: (surgery, random) => changeCount(surgery, random, [0], 1),
   badCount: (surgery, random) => changeCount(surgery, random, [1], 0),
   largeCount: (surgery, random) => changeCount(surgery, random, [1], 2),
-  lostNode(surgery, random) {
-    const node = pick(random, surgery.patient.allNodes);
-    if (node === undefined) return undefined;
-    const base = surgery.open(node);
-    surgery.image.words.fill(0, base, base + 1024);
-    return `node ${node} is zeros`;
-  },
-  bitRot(surgery, random) {
-    const block = pick(random, surgery.patient.blocks);
-    if (block === undefined) return undefined;
-    const word = random.below(1024);
-    const base = surgery.open(block);
-    surgery.image.words[base + word] = surgery.image.u32(base, word) ^ (1 << random.below(32));
-    return `a bit of word ${word} of block ${block} is wrong`;
-  },
-  swappedNodes(surgery, random) {
-    const [a, b] = random.shuffled(surgery.patient.allNodes);
-    if (a === undefined || b === undefined) return undefined;
-    const { words } = surgery.image;
-    const [baseA, baseB] = [surgery.open(a), surgery.open(b)];
-    const copy = words.slice(baseA, baseA + 1024);
-    words.copyWithin(baseA, baseB, baseB + 1024);
-    words.set(copy, baseB);
-    return `nodes ${a} and ${b} are exchanged`;
-  },
-  staleNode(surgery, random) {
-    const node = pick(random, surgery.patient.nodesWith(1, false, ['mappings']));
-    if (node === undefined) return undefined;
-    const base = surgery.open(node);
-    const nrEntries = surgery.image.u32(base, 4);
-    surgery.image.words[base + 4] = random.below(nrEntries);
-    surgery.seal(node);
-    return `leaf ${node} has ${surgery.image.u32(base, 4)} of its ${nrEntries} entries`;
-  },
-  cycle(surgery, random) {
-    const node = pick(random, surgery.patient.nodesWith(1, true));
-    if (node === undefined) return undefined;
-    const base = surgery.open(node);
-    const i = random.below(surgery.image.u32(base, 4));
-    surgery.image.setU64(base, valueWord(surgery.image, base, i), node);
-    surgery.seal(node);
-    return `node ${node} refers to itself`;
-  },
-  sharedNode(surgery, random) {
-    const { patient, image } = surgery;
-    const shareable = patient.nodesWith(2, true).concat(patient.nodesWith(2, false, ['devices']));
-    const node = pick(random, shareable);
-    if (node === undefined) return undefined;
-    const base = surgery.open(node);
-    const i = random.between(1, image.u32(base, 4));
-    const child = image.u64(base, valueWord(image, base, 0));
-    if (child === image.u64(base, valueWord(image, base, i))) return undefined;
-    image.setU64(base, valueWord(image, base, i), child);
-    surgery.seal(node);
-    return `entries 0 and ${i} of node ${node} refer to ${child}`;
-  },
-  geometry(surgery, random) {
-    const node = pick(random, surgery.patient.allNodes);
-    if (node === undefined) return undefined;
-    const base = surgery.open(node);
-    const word = random.pick([4, 5, 6]);
-    const wrong = [
-      surgery.image.u32(base, 5) + random.between(1, 300),
-      random.pick([0, 1000, 0xffff_ffff]),
-      random.pick([0, 1, 12, 4096, 0xffff_fff8]),
-    ][word - 4] as number;
-    const before = surgery.image.u32(base, word);
-    surgery.image.words[base + word] = wrong;
-    surgery.seal(node);
-    return `word ${word} of node ${node}: ${before} becomes ${wrong}`;
-  },
-  keyOrder(surgery, random) {
-    const node = pick(random, surgery.patient.nodesWith(2, undefined));
-    if (node === undefined) return undefined;
-    const { image } = surgery;
-    const base = surgery.open(node);
-    const i = random.between(1, image.u32(base, 4));
-    const [a, b] = [image.u64(base, 8 + 2 * i - 2), image.u64(base, 8 + 2 * i)];
-    image.setU64(base, 8 + 2 * i - 2, b);
-    image.setU64(base, 8 + 2 * i, a);
-    surgery.seal(node);
-    return `keys ${i - 1} and ${i} of node ${node} are exchanged`;
-  },
   emptyRoot(surgery, random) {
     const { image } = surgery;
     const name = random.pick(['dataMappingRoot', 'deviceDetailsRoot'] as const);
@@ -264,7 +163,7 @@ const DOERS: Record<ThinDamage, Doer> = {
 const TELLING = [0, 1, 2, 3, 127, 128, 252, 253, 255, 256, 4095, 4096, 16320, 0x7fff_ffff, 0x8000_0000, 0xffff_ffff];
 
 /** Changes that no fault of a disk explains, all with right checksums: what a hostile image may hold. */
-const HOSTILE: readonly Doer[] = [
+const HOSTILE: readonly ThinDoer[] = [
   function setWord(surgery, random) {
     const { image, patient } = surgery;
     const block = random.pick(patient.blocks);
@@ -337,16 +236,6 @@ const HOSTILE: readonly Doer[] = [
     return `words ${begin} to ${end} of block ${block} are noise`;
   },
 ];
-
-function operate(patient: ThinPatient, device: BlockDevice, doer: Doer, random: Random): string | undefined {
-  const surgery = new Surgery(patient);
-  const text = doer(surgery, random);
-  for (const block of surgery.touched) {
-    if (text !== undefined) patient.image.store(block, device);
-    patient.image.forget(block);
-  }
-  return text;
-}
 
 /**
  * Does one kind of damage to a pool.
