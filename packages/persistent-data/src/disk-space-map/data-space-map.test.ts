@@ -252,3 +252,26 @@ describe('a root that cannot be', () => {
     expect(() => hostile.shrink(2 ** 40)).toThrow(CorruptionError);
   });
 });
+
+test('tells what was in use in a version that is held and is free at the last commit', () => {
+  const nrBlocks = 2 * ENTRIES_PER_BITMAP + 100;
+  const { fixture, map } = mapOf(nrBlocks);
+  map().incRange(0, nrBlocks);
+  map().incRange(30, 40);
+  fixture.commit();
+  const version = map().keepCommitted();
+  map().decRange(5, 50);
+  map().decRange(ENTRIES_PER_BITMAP - 2, ENTRIES_PER_BITMAP + 1);
+  map().decRange(nrBlocks - 1, nrBlocks);
+  const freed: [number, number][] = [];
+  map().forEachFreedSince(version, (begin, end) => freed.push([begin, end]));
+  expect(freed).toEqual([]);
+  fixture.commit();
+  map().forEachFreedSince(version, (begin, end) => freed.push([begin, end]));
+  expect(freed).toEqual([
+    [5, 30],
+    [40, 50],
+    [ENTRIES_PER_BITMAP - 2, ENTRIES_PER_BITMAP + 1],
+    [nrBlocks - 1, nrBlocks],
+  ]);
+});

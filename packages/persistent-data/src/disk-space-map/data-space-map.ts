@@ -3,7 +3,7 @@ import type { SpaceMapRoot } from '../format/index.ts';
 import type { SpaceMap } from '../space-map/index.ts';
 import type { TransactionManager } from '../transaction-manager/index.ts';
 import { DataIndex } from './data-index.ts';
-import type { FrozenMap } from './find-free.ts';
+import { type FrozenMap, forEachFreed } from './find-free.ts';
 import { type KeptVersion, KeptVersions } from './kept-versions.ts';
 import { LowLevelMap } from './low-level-map.ts';
 
@@ -13,6 +13,7 @@ import { LowLevelMap } from './low-level-map.ts';
  * fail while {@link nrFree} is above 0; then commit and try again.
  */
 export class DataSpaceMap implements SpaceMap {
+  readonly #tm: TransactionManager;
   readonly #map: LowLevelMap;
   readonly #index: DataIndex;
   readonly #kept: KeptVersions;
@@ -22,6 +23,7 @@ export class DataSpaceMap implements SpaceMap {
   #allocatedSinceCommit = 0;
 
   private constructor(tm: TransactionManager, kept: KeptVersions) {
+    this.#tm = tm;
     this.#index = new DataIndex(tm);
     this.#map = new LowLevelMap(tm, this.#index);
     this.#kept = kept;
@@ -128,6 +130,11 @@ export class DataSpaceMap implements SpaceMap {
     this.#index.commit();
     this.#committed = this.#map.freeze();
     this.#allocatedSinceCommit = 0;
+  }
+
+  /** Visits the half-open runs of blocks that an older version, which is still held, uses and the last commit does not. */
+  forEachFreedSince(version: KeptVersion, visit: (begin: number, end: number) => void): void {
+    forEachFreed(this.#tm, version.map, this.#committed, visit);
   }
 
   /** Holds the last committed version. */

@@ -63,6 +63,48 @@ export function countCommonFree(
   return free;
 }
 
+/**
+ * Visits the half-open runs of blocks that are in use in `before` and free in `after`, which goes from the one to the other. Bitmaps that both
+ * share are not read. A block beyond the end of `after` counts as in use.
+ */
+export function forEachFreed(
+  tm: TransactionManager,
+  before: FrozenMap,
+  after: FrozenMap,
+  visit: (begin: number, end: number) => void,
+): void {
+  const nrBlocks = Math.min(before.nrBlocks, after.nrBlocks);
+  let begin = -1;
+  let end = -1;
+  const add = (b: number): void => {
+    if (b !== end) {
+      if (begin >= 0) visit(begin, end);
+      begin = b;
+    }
+    end = b + 1;
+  };
+  for (let bitmap = 0; bitmap * ENTRIES_PER_BITMAP < nrBlocks; bitmap++) {
+    const old = before.index.bitmapBlock(bitmap);
+    const now = after.index.bitmapBlock(bitmap);
+    if (old === now) continue;
+    const first = bitmap * ENTRIES_PER_BITMAP;
+    const to = Math.min(ENTRIES_PER_BITMAP, nrBlocks - first);
+    const { words } = tm.blockManager.slab;
+    const oldBase = tm.readLock(old, BITMAP_VALIDATOR);
+    const nowBase = tm.readLock(now, BITMAP_VALIDATOR);
+    for (let word = 0; word * ENTRIES_PER_WORD < to; word++) {
+      let freed = bitmapUsedMask(words, oldBase, word) & ~bitmapUsedMask(words, nowBase, word) & ALL_USED;
+      for (; freed !== 0; freed &= freed - 1) {
+        const entry = word * ENTRIES_PER_WORD + ((31 - Math.clz32(freed & -freed)) >>> 1);
+        if (entry < to) add(first + entry);
+      }
+    }
+    tm.unlock(oldBase);
+    tm.unlock(nowBase);
+  }
+  if (begin >= 0) visit(begin, end);
+}
+
 /** The first block of `begin..end` that is in use in the current version or in a kept one; -1 when there is none. */
 export function findUsed(
   tm: TransactionManager,

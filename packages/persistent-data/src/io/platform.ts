@@ -1,6 +1,7 @@
 import { UnsupportedError } from '../base/index.ts';
 
 type BuiltinModules = {
+  'node:child_process': typeof import('node:child_process');
   'node:fs': typeof import('node:fs');
   'node:os': typeof import('node:os');
   'node:path': typeof import('node:path');

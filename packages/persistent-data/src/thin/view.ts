@@ -66,6 +66,15 @@ export class ThinView {
     return { dataBlock: dataBlockAt(slab, at), shared: device.snapshottedTime > timeAt(slab, at) };
   }
 
+  /**
+   * Visits the half-open runs of data blocks that this view uses and the last commit does not: what was given up meanwhile. To be asked right after a
+   * commit, with no rollback between. O(bitmaps of the data space), of which those that did not change are not read.
+   */
+  forEachFreedData(visit: (begin: number, end: number) => void): void {
+    this.#refuseIfClosed();
+    this.#core.dataSpaceMap.forEachFreedSince(this.#dataVersion, visit);
+  }
+
   /** Lets the blocks go. Idempotent. */
   close(): void {
     if (this.#closed) return;

@@ -1,0 +1,95 @@
+import { writeFresh } from './block-writer.ts';
+import { writeZeros } from './data-device.ts';
+import { UNMAPPED } from './mapping-cache.ts';
+import type { PoolEngine } from './pool-engine.ts';
+import type { VolumeState } from './volume-state.ts';
+
+/** Half-open run of data blocks. */
+interface DataRun {
+  readonly begin: number;
+  readonly end: number;
+}
+
+/** Whether blocks can be unmapped now: discards are neither switched off nor ignored for want of metadata space. */
+export function canUnmap(engine: PoolEngine): boolean {
+  return engine.discards !== 'ignore' && !engine.mode.isAtLeast('out_of_metadata_space');
+}
+
+/**
+ * Unmaps the virtual blocks of `begin..end`. With passdown every run is unmapped and its data blocks kept by a reference of ours, then all these references
+ * are dropped: the kernel's order, which shows in the bytes. What the next commit finds free is given back to the host.
+ */
+export function unmapBlocks(engine: PoolEngine, volume: VolumeState, begin: number, end: number): void {
+  const { metadata } = engine;
+  const { thin } = volume;
+  engine.change(() => {
+    if (engine.discards !== 'passdown') {
+      thin.removeRange(begin, end);
+      return;
+    }
+    const held: DataRun[] = [];
+    for (let run = thin.findMappedRange(begin, end); run !== undefined; run = thin.findMappedRange(run.end, end)) {
+      const data = { begin: run.dataBegin, end: run.dataBegin + run.end - run.begin };
+      thin.removeRange(run.begin, run.end);
+      metadata.incDataRange(data.begin, data.end);
+      held.push(data);
+    }
+    for (const data of held) metadata.decDataRange(data.begin, data.end);
+  });
+  if (end - begin > 64) volume.cache.clear();
+  else for (let block = begin; block < end; block++) volume.cache.set(block, UNMAPPED, false);
+}
+
+/** Bytes of a volume that become zeros. */
+export interface ZeroRequest {
+  readonly offset: number;
+  readonly length: number;
+  /** Whole blocks may become unmapped instead. */
+  readonly mayUnmap: boolean;
+}
+
+/** Makes a run of bytes zeros. Answers how many are done; fewer than all when the request has to wait for data space. */
+export function zeroBytes(engine: PoolEngine, volume: VolumeState, request: ZeroRequest): number {
+  const { blockBytes } = engine;
+  const { offset, length } = request;
+  // Under an origin an unmapped block shows what that has.
+  const mayUnmap = request.mayUnmap && volume.origin === undefined && canUnmap(engine);
+  for (let done = 0; done < length; ) {
+    const block = Math.floor((offset + done) / blockBytes);
+    const within = offset + done - block * blockBytes;
+    const whole = Math.floor((length - done) / blockBytes);
+    if (within === 0 && whole > 0 && mayUnmap) {
+      unmapBlocks(engine, volume, block, block + whole);
+      done += whole * blockBytes;
+      continue;
+    }
+    const part = Math.min(blockBytes - within, length - done);
+    if (!zeroInBlock(engine, volume, { block, within, length: part, keepUnmapped: request.mayUnmap })) return done;
+    done += part;
+  }
+  return length;
+}
+
+interface BlockZeros {
+  readonly block: number;
+  readonly within: number;
+  readonly length: number;
+  /** Leaves a block that shows zeros anyway as it is. */
+  readonly keepUnmapped: boolean;
+}
+
+function zeroInBlock(engine: PoolEngine, volume: VolumeState, zeros: BlockZeros): boolean {
+  const { data, blockBytes } = engine;
+  const { block, within, length, keepUnmapped } = zeros;
+  const slot = volume.locate(block);
+  const at = volume.cache.offsets[slot]!;
+  if (at === UNMAPPED) {
+    const showsOrigin = volume.origin !== undefined && block * blockBytes < volume.origin.sizeBytes;
+    if (keepUnmapped && !showsOrigin) return true;
+  } else if (!volume.cache.isShared(slot)) {
+    writeZeros(data, at + within, length);
+    return true;
+  }
+  const bytes = length === blockBytes ? undefined : new Uint8Array(length);
+  return writeFresh(engine, volume, { block, within, bytes });
+}
