@@ -8,10 +8,10 @@ function setUp() {
   const pool = new BufferPool(1 << 20);
   const budget = new MemoryBudget({ limitBytes: 1 << 24, floorBytes: 0 });
   const share = budget.share();
-  const sent: number[] = [];
+  const sent: Uint8Array[] = [];
   const pending: (() => void)[] = [];
   const outbox = new Outbox(pool, share, (parts, onSent) => {
-    for (const part of parts) sent.push(...part);
+    for (const part of parts) sent.push(part.slice());
     pending.push(onSent);
   });
   return { pool, budget, share, sent, pending, outbox };
@@ -54,7 +54,8 @@ test('everything is sent once, in order, and all memory comes back', () => {
       }
       if (closeEarly) outbox.close();
       else outbox.flush();
-      if (!closeEarly) expect(sent).toEqual(wanted.flatMap(([length, value]) => new Array(length).fill(value)));
+      const bytes = Buffer.concat(wanted.map(([length, value]) => Buffer.alloc(length, value)));
+      if (!closeEarly) expect(Buffer.concat(sent).equals(bytes)).toBe(true);
       for (const { region } of regions) outbox.discard(region);
       for (const onSent of pending) onSent();
       expect(outbox.waitingBytes).toBe(0);
@@ -69,7 +70,7 @@ test('short replies of one turn leave as one part, and the slab begins anew when
   const { pending, outbox, sent } = setUp();
   expect([outbox.alloc(16), outbox.alloc(16)]).toEqual([0, 16]);
   outbox.flush();
-  expect([sent.length, pending.length]).toEqual([32, 1]);
+  expect([sent.length, sent[0]!.length, pending.length]).toEqual([1, 32, 1]);
   expect(outbox.alloc(8)).toBe(32);
   outbox.rewind(8);
   pending[0]!();

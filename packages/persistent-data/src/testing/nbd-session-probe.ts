@@ -68,6 +68,11 @@ export class SessionProbe implements SessionLink {
     return new Uint8Array(result);
   }
 
+  /** From now on what is sent stays, until {@link release}. */
+  hold(): void {
+    this.#holdsSent = true;
+  }
+
   /** Lets what was sent leave, from now on at once. */
   release(): void {
     this.#holdsSent = false;
