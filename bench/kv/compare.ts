@@ -10,6 +10,7 @@ import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { installPeers } from './install-peers.ts';
 import { type Options, parseOptions } from './options.ts';
+import { showTime } from './show-time.ts';
 
 /** A workload, and what is wanted of it. */
 export interface Workload {
@@ -207,11 +208,4 @@ function verdict(workload: Workload, ours: Summary, others: readonly Summary[], 
   }
   if (!known) return '';
   return missed.length === 0 ? 'ok' : `WANTED ${missed.join(', ')}`;
-}
-
-export function showTime(ns: number): string {
-  if (ns >= 1e9) return `${(ns / 1e9).toFixed(2)} s`;
-  if (ns >= 1e6) return `${(ns / 1e6).toFixed(2)} ms`;
-  if (ns >= 1e4) return `${(ns / 1e3).toFixed(1)} µs`;
-  return `${ns.toFixed(ns < 100 ? 1 : 0)} ns`;
 }

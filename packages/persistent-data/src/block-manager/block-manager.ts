@@ -288,7 +288,8 @@ export class BlockManager {
   resize(nrBlocks: number): void {
     this.#device.refuseIfFailed('resize');
     this.#device.refuseResize(nrBlocks);
-    this.#slots.forgetFrom(nrBlocks);
+    // Growing forgets nothing, and must not look at each slot of a large cache: a loaded store grows hundreds of times.
+    if (nrBlocks < this.#nrBlocks) this.#slots.forgetFrom(nrBlocks);
     this.#device.resize(nrBlocks);
     this.#nrBlocks = nrBlocks;
   }

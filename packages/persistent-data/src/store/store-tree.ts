@@ -114,7 +114,7 @@ export class StoreTree<Key extends Keys = U64, V = unknown> {
   /** Sets many entries. In order of their keys it costs least. One transaction, where none is running. */
   setMany(entries: Iterable<readonly [Key, V]>): void {
     this.#handle.engine.inOneTransaction(() => {
-      for (const [key, value] of entries) this.set(key, value);
+      for (const entry of entries) this.set(entry[0], entry[1]);
     });
   }
 
@@ -135,11 +135,19 @@ export class StoreTree<Key extends Keys = U64, V = unknown> {
       handle.change(() => {
         const builder = new NestedBuilder(raw.tm, raw.levels, raw.valueSize);
         const { context } = raw;
-        for (const [key, value] of entries) {
-          engine.ensureSpace();
-          context.setKeys(key);
-          this.#codec.write(context.scratch, 0, value);
-          builder.add(context.keyHigh, context.keyLow, context.scratch, 0);
+        const codec = this.#codec;
+        const { keyHigh, keyLow, scratch } = context;
+        // Space is made sure of for each third of a leaf, and entries are not taken apart as arrays: with both an entry took twice the time.
+        const stride = Math.floor(context.maxLeafEntries / 3);
+        let untilEnsured = 0;
+        for (const entry of entries) {
+          if (untilEnsured-- === 0) {
+            engine.ensureSpace();
+            untilEnsured = stride - 1;
+          }
+          context.setKeys(entry[0]);
+          codec.write(scratch, 0, entry[1]);
+          builder.add(keyHigh, keyLow, scratch, 0);
         }
         engine.core.structures.delete(raw);
         raw.adopt(builder.finish(), { count: builder.count, length: 0 });
