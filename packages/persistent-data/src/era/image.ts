@@ -1,8 +1,8 @@
-import { CorruptionError, type Slab, StateError } from '../base/index.ts';
+import { CorruptionError, type Slab, StateError, UnsupportedError } from '../base/index.ts';
 import { BITSET_WORD } from '../bitset/index.ts';
 import { BlockManager } from '../block-manager/index.ts';
 import { walkTree } from '../btree/index.ts';
-import { ERA_SUPERBLOCK_VALIDATOR, ERA_WRITESET, SUPERBLOCK_LOCATION } from '../format/index.ts';
+import { ERA_SUPERBLOCK_VALIDATOR, ERA_VERSION, ERA_WRITESET, SUPERBLOCK_LOCATION } from '../format/index.ts';
 import type { BlockDevice } from '../io/index.ts';
 import { ArrayReader } from './array-reader.ts';
 import type { EraMetadata } from './metadata.ts';
@@ -46,6 +46,12 @@ export class EraImage {
     const live = this.#superblockAt(SUPERBLOCK_LOCATION, 'bad checksum in superblock');
     this.#isSnapshot = metadataSnapshot !== false;
     this.superblock = metadataSnapshot === false ? live : this.#snapshot(live, metadataSnapshot);
+    const { version } = this.superblock;
+    if (version > ERA_VERSION) {
+      throw new UnsupportedError(
+        `Cannot read era metadata: superblock version is ${version}, ${ERA_VERSION} is supported`,
+      );
+    }
     refuseImpossible(
       this.#isSnapshot ? { ...this.superblock, currentWriteset: { nrBits: 0, root: 0 } } : this.superblock,
       this.device.nrBlocks,
