@@ -23,7 +23,9 @@ interface Line {
   readonly title: string;
   readonly n: number;
   readonly rounds: number;
-  readonly goal: number | null;
+  readonly wanted: string;
+  /** `ok`, what was missed, or nothing where nothing is wanted. */
+  readonly verdict: string;
   readonly ours_ns?: number;
   readonly ours_bytes?: number;
   readonly spread: readonly [number, number];
@@ -57,14 +59,21 @@ function show({ ns, bytes }: { readonly ns?: number | undefined; readonly bytes?
 function table(lines: readonly Line[]): string {
   const peers = [...new Set(lines.flatMap((line) => Object.keys(line.peers)))];
   const withRatio = peers.length > 0;
-  const head = ['workload', 'ours', 'least to most', ...peers, ...(withRatio ? ['ratio', 'goal'] : [])];
+  const head = ['workload', 'ours', 'least to most', ...peers, ...(withRatio ? ['ratio'] : []), 'goal'];
   const rows = lines.map((line) => {
     const isSize = line.ours_bytes !== undefined;
     const spread = line.spread.map((value) => show(isSize ? { bytes: value } : { ns: value })).join(' to ');
     const others = peers.map((name) => (line.peers[name] === undefined ? '–' : show(line.peers[name])));
-    const ratio = [line.ratio === null ? '–' : `${line.ratio.toFixed(1)}`, line.goal === null ? '' : `≥ ${line.goal}`];
+    const goal = line.verdict === '' || line.verdict === 'ok' ? line.wanted : `**missed**: ${line.wanted}`;
     const ours = show({ ns: line.ours_ns, bytes: line.ours_bytes });
-    return row([line.title, `**${ours}**`, spread, ...others, ...(withRatio ? ratio : [])]);
+    return row([
+      line.title,
+      `**${ours}**`,
+      spread,
+      ...others,
+      ...(withRatio ? [line.ratio?.toFixed(1) ?? '–'] : []),
+      goal,
+    ]);
   });
   return [row(head), row(head.map((_, i) => (i === 0 ? '---' : '--:'))), ...rows].join('\n');
 }

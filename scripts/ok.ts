@@ -29,6 +29,7 @@ const STEPS: Step[] = [
   { name: 'smoke on node, bun and deno', command: 'npm run --silent smoke', ci: true },
   { name: 'campaigns', command: 'npm run --silent campaign -- ci', ci: true },
   { name: 'lives of trees', command: 'PDATA_RUNS=15 vitest run test/model/btree.test.ts', ci: true },
+  { name: 'benchmarks, to see that their results are right', command: 'npm run --silent bench -- --quick', ci: true },
   { name: 'kernel oracle', command: 'npm run --silent test:oracle', ci: true },
 ];
 

@@ -81,7 +81,7 @@ export function compareStores(suite: Suite, argv: readonly string[]): void {
     const [ours, ...others] = summaries;
     if (ours?.name !== 'ours') continue;
     const line = options.json
-      ? jsonLine(workload, n, ours, others, options)
+      ? jsonLine(workload, n, [ours, ...others], figures, options)
       : textLine(workload, ours, others, figures);
     console.log(line);
   }
@@ -140,7 +140,13 @@ function fastest(others: readonly Summary[]): Summary | undefined {
   return [...others].sort((a, b) => a.value - b.value)[0];
 }
 
-function jsonLine(workload: Workload, n: number, ours: Summary, others: readonly Summary[], options: Options): string {
+function jsonLine(
+  workload: Workload,
+  n: number,
+  [ours, ...others]: readonly [Summary, ...Summary[]],
+  figures: readonly Figure[],
+  options: Options,
+): string {
   const best = fastest(others);
   const unit = workload.isSize ? 'bytes' : 'ns';
   const round = (value: number): number => Number(value.toPrecision(5));
@@ -155,7 +161,8 @@ function jsonLine(workload: Workload, n: number, ours: Summary, others: readonly
     peer_rss_mb: best?.rss ?? null,
     title: workload.title,
     rounds: options.rounds,
-    goal: workload.goal ?? null,
+    wanted: wantedOf(workload),
+    verdict: verdict(workload, ours, others, figures),
     spread: [round(ours.least), round(ours.most)],
     cpu_ns: round(ours.cpu),
     peers: Object.fromEntries(
@@ -182,6 +189,15 @@ function textLine(workload: Workload, ours: Summary, others: readonly Summary[],
   const ratio = best === undefined ? '' : `${(best.value / ours.value).toFixed(1)}x`;
   const row = `${workload.title.padEnd(46)} ${show(ours.value).padStart(9)} ${spread.padEnd(24)} ${ratio.padStart(6)}`;
   return `${row} ${verdict(workload, ours, others, figures).padEnd(16)} ${peers}`.trimEnd();
+}
+
+/** The goal as a text. */
+function wantedOf({ goal, goals = {}, most, faster, isSize }: Workload): string {
+  const wanted = goal === undefined ? [] : [`≥ ${goal}`];
+  for (const [name, ratio] of Object.entries(goals)) wanted.push(`≥ ${ratio} of ${name}`);
+  if (most !== undefined) wanted.push(`≤ ${isSize ? `${most} B` : showTime(most)}`);
+  if (faster !== undefined) wanted.push(`≥ ${faster.times} × ${faster.than}`);
+  return wanted.join(', ');
 }
 
 /** `ok`, or what was wanted. */
