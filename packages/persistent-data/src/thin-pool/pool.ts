@@ -218,7 +218,7 @@ export class ThinPool {
       if (data.resize === undefined) throw new StateError('Cannot resize the data device: its length is fixed');
       data.resize(sizeBytes);
     }
-    await this.#growTo();
+    await this.grow();
   }
 
   /** Lengthens the metadata device, if it is shorter, and takes all of it into use. In 4096-byte blocks. */
@@ -231,6 +231,17 @@ export class ThinPool {
     if (engine.mode.mode === 'out_of_metadata_space') engine.leaveNoSpace();
     this.#watchMetadata();
     await engine.commits.join(() => true);
+  }
+
+  /** Takes into use what both devices have grown since, in one commit. The low-water mark is watched anew. */
+  async grow(): Promise<void> {
+    const engine = this.#engine;
+    this.#refuseClosed('grow');
+    engine.mode.refuseUnlessWritable('grow');
+    this.#extend();
+    engine.rearmLowWater();
+    await engine.commits.join(() => true);
+    engine.noteZeros();
   }
 
   /** Commits, closes all volumes and the pool. The devices stay open: they are their opener's. Idempotent. */
@@ -295,23 +306,22 @@ export class ThinPool {
     refuseShorter('data', nrData, metadata.nrDataBlocks);
     refuseShorter('metadata', options.metadata.nrBlocks, metadata.nrMetadataBlocks);
     if (engine.mode.isAtLeast('read_only')) return;
-    engine.change(() => {
-      if (nrData > metadata.nrDataBlocks) metadata.resizeData(nrData);
-      if (options.metadata.nrBlocks > metadata.nrMetadataBlocks) metadata.resizeMetadata(options.metadata.nrBlocks);
-    });
+    this.#extend();
     engine.commits.now();
     engine.noteZeros();
-    this.#watchMetadata();
   }
 
-  async #growTo(): Promise<void> {
+  /** Data first, then metadata, as the kernel does; the commit is the caller's. */
+  #extend(): void {
     const engine = this.#engine;
-    const { metadata, data, blockBytes } = engine;
-    const nrBlocks = Math.floor(data.sizeBytes / blockBytes);
-    if (nrBlocks > metadata.nrDataBlocks) engine.change(() => metadata.resizeData(nrBlocks));
-    engine.rearmLowWater();
-    await engine.commits.join(() => true);
-    engine.noteZeros();
+    const { metadata, data, blockBytes, options } = engine;
+    const nrData = Math.floor(data.sizeBytes / blockBytes);
+    if (nrData > metadata.nrDataBlocks) engine.change(() => metadata.resizeData(nrData));
+    const { nrBlocks } = options.metadata;
+    if (nrBlocks <= metadata.nrMetadataBlocks) return;
+    engine.change(() => metadata.resizeMetadata(nrBlocks));
+    if (engine.mode.mode === 'out_of_metadata_space') engine.leaveNoSpace();
+    this.#watchMetadata();
   }
 
   #watchMetadata(): void {
