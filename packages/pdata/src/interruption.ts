@@ -1,8 +1,33 @@
-/** Ctrl-C while something is being written: the work ends at the next good moment, and gives back what it holds. */
+/** Ctrl-C: the work ends, and gives back what it holds. */
 
-/** The user wants the program to end. Nothing is to be said, and the exit code is 130. */
-export class InterruptedError extends Error {
-  override readonly name = 'InterruptedError';
+import { Script } from 'node:vm';
+import { FileLock } from 'persistent-data/io';
+import { InterruptedError } from './interrupted-error.ts';
+import { endProgress } from './report.ts';
+
+const WORK = Symbol.for('pdata.work');
+const scope = globalThis as { [WORK]?: (() => unknown) | undefined };
+
+/**
+ * Does work that Ctrl-C can cut off anywhere. Work that is one long call never comes to the point where Node would tell of a signal; but Node can be asked
+ * to end a *script* at a signal, without even its `finally`. So the work is done as one, and the locks of files that were being written are given back
+ * here. What was being written is as after a crash at that moment, which is what the order of all writes is made for.
+ *
+ * @returns What the work answers. A promise is not waited for: beyond its first `await`, {@link Interruption} is there.
+ * @throws {InterruptedError} when it was cut off.
+ */
+export function interruptible<T>(work: () => T): T {
+  scope[WORK] = work;
+  try {
+    return new Script(`globalThis[Symbol.for('${WORK.description}')]()`).runInThisContext({ breakOnSigint: true }) as T;
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'ERR_SCRIPT_EXECUTION_INTERRUPTED') throw error;
+    endProgress();
+    FileLock.releaseAll();
+    throw new InterruptedError('interrupted', { cause: error });
+  } finally {
+    scope[WORK] = undefined;
+  }
 }
 
 /** Watches for SIGINT and SIGTERM, which then no longer end the program by themselves. Work that waits now and then calls {@link check}. */

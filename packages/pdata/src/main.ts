@@ -6,7 +6,7 @@ import { type CommandSpec, EXIT } from './command.ts';
 import { COMMANDS } from './commands/table.ts';
 import { failureText } from './failure.ts';
 import { helpText } from './help.ts';
-import { InterruptedError } from './interruption.ts';
+import { InterruptedError } from './interrupted-error.ts';
 import { ClosedOutputError, writeStdout } from './standard-output.ts';
 import { UsageError } from './usage-error.ts';
 import { version } from './version.ts';
@@ -31,7 +31,8 @@ async function runCommand(command: CommandSpec, argv: readonly string[]): Promis
 /** With `--quiet` not even failures are said. */
 async function runLoaded(command: CommandSpec, args: Arguments): Promise<number> {
   try {
-    return await (await command.load()).run(args, COMMANDS);
+    const [{ run }, { interruptible }] = await Promise.all([command.load(), import('./interruption.ts')]);
+    return await interruptible(() => run(args, COMMANDS));
   } catch (error) {
     if (!args.has('quiet') || error instanceof UsageError || error instanceof InterruptedError) throw error;
     return EXIT.failure;

@@ -40,10 +40,17 @@ export class Report {
   }
 }
 
+/** The bar that is on the terminal. */
+let shown: Bar | undefined;
+
+/** Takes the bar away, if one is shown, after work that could not do it. */
+export function endProgress(): void {
+  shown?.end();
+}
+
 class Bar implements Progress {
   readonly #bar: SingleBar;
   readonly #begin = monotonicMs();
-  #shown = false;
   #last = 0;
 
   constructor(unit: string) {
@@ -58,8 +65,8 @@ class Bar implements Progress {
     if (now - this.#begin < QUIET_MS || now - this.#last < REDRAW_MS) return;
     this.#last = now;
     const rate = Math.round((done * 1000) / (now - this.#begin));
-    if (!this.#shown) {
-      this.#shown = true;
+    if (shown !== this) {
+      shown = this;
       this.#bar.start(total, done, { rate });
     }
     this.#bar.setTotal(total);
@@ -67,6 +74,8 @@ class Bar implements Progress {
   }
 
   end(): void {
-    if (this.#shown) this.#bar.stop();
+    if (shown !== this) return;
+    shown = undefined;
+    this.#bar.stop();
   }
 }

@@ -1,6 +1,6 @@
 /** `thin_metadata_pack`: metadata in a small file, to be sent to somebody. */
 
-import { closeSync, fsyncSync, openSync, writeSync } from 'node:fs';
+import { closeSync, fstatSync, fsyncSync, openSync, writeSync } from 'node:fs';
 import { packMetadata } from 'persistent-data/thin';
 import type { Arguments } from '../arguments.ts';
 import { EXIT } from '../command.ts';
@@ -22,12 +22,13 @@ export function run(args: Arguments): number {
     refuseSameFile(args.required('input'), output);
     const target = openSync(output, 'w');
     try {
-      const summary = packMetadata(device, (bytes) => writeAll(target, bytes), {
+      const packed = new PackOutput(target);
+      const summary = packMetadata(device, (bytes) => packed.write(bytes), {
         zlib,
         redact: args.has('redact'),
         onProgress: (done, total) => progress.update(done, total),
       });
-      fsyncSync(target);
+      packed.finish();
       if (asJson) printJson({ version: 1, output, ...summary });
     } finally {
       closeSync(target);
@@ -39,6 +40,33 @@ export function run(args: Arguments): number {
   return EXIT.ok;
 }
 
-function writeAll(fd: number, bytes: Uint8Array): void {
-  for (let offset = 0; offset < bytes.length; ) offset += writeSync(fd, bytes, offset, bytes.length - offset);
+/**
+ * Takes a pack file. Nothing at its end says that it is whole, so its header is written last, and before it zeros, where that can be: what an interrupted
+ * command leaves is no pack file.
+ */
+class PackOutput {
+  readonly #fd: number;
+  readonly #isFile: boolean;
+  #header: Uint8Array | undefined;
+
+  constructor(fd: number) {
+    this.#fd = fd;
+    this.#isFile = fstatSync(fd).isFile();
+  }
+
+  /** The first piece is the header. */
+  write(bytes: Uint8Array): void {
+    if (this.#isFile && this.#header === undefined) {
+      this.#header = bytes.slice();
+      bytes = new Uint8Array(bytes.length);
+    }
+    for (let done = 0; done < bytes.length; ) done += writeSync(this.#fd, bytes, done, bytes.length - done);
+  }
+
+  finish(): void {
+    if (!this.#isFile) return;
+    fsyncSync(this.#fd);
+    if (this.#header !== undefined) writeSync(this.#fd, this.#header, 0, this.#header.length, 0);
+    fsyncSync(this.#fd);
+  }
 }

@@ -232,3 +232,13 @@ test('`FileLock` never has two holders, whoever races for a stale lock', { timeo
   rmSync(`${file}.lock`, { force: true });
   expect(readdirSync(folder)).toEqual([]);
 });
+
+test('`FileLock.releaseAll()` gives back what this thread holds, and nothing else', () => {
+  const [own, other, replaced] = [newFile(), newFile(), newFile()];
+  for (const file of [own, replaced]) FileLock.acquire(file);
+  leaveLock(other, { token: 'of another' });
+  writeFileSync(`${replaced}.lock`, 'by hand');
+  FileLock.releaseAll();
+  expect([own, other, replaced].map((file) => existsSync(`${file}.lock`))).toEqual([false, true, true]);
+  FileLock.acquire(own).release();
+});

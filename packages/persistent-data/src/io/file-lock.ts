@@ -21,6 +21,9 @@ const MAX_DEPTH = 4;
 /** How often a lock is tried that others take and release in between. */
 const MAX_ATTEMPTS = 100;
 
+/** The locks that this thread has, or is about to get. */
+const held = new Set<FileLock>();
+
 /** The names and the record with which one lock is asked for. */
 interface Wanted {
   /** The file that is to be locked. */
@@ -62,8 +65,25 @@ export class FileLock {
   static acquire(file: string): FileLock {
     const lockPath = `${file}.lock`;
     const record = newRecord();
-    acquire({ file, lockPath, record, depth: 0 });
-    return new FileLock(lockPath, record);
+    const lock = new FileLock(lockPath, record);
+    held.add(lock);
+    try {
+      acquire({ file, lockPath, record, depth: 0 });
+    } catch (error) {
+      held.delete(lock);
+      throw error;
+    }
+    return lock;
+  }
+
+  /**
+   * Gives back all locks that this thread has: for a program whose work was cut off in the middle, and that is about to end. Nobody may go on writing.
+   */
+  static releaseAll(): void {
+    for (const lock of held) {
+      builtinModule('node:fs').rmSync(`${lock.path}.${lock.#token}`, { force: true });
+      lock.release();
+    }
   }
 
   /**
@@ -82,6 +102,7 @@ export class FileLock {
   release(): void {
     if (this.#released) return;
     this.#released = true;
+    held.delete(this);
     removeLock(this.path, this.#token);
   }
 }
