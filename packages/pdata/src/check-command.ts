@@ -40,6 +40,8 @@ export interface CheckFamily<Phase extends string, Check extends RunnableCheck, 
   readonly header?: { readonly before: NoInfer<Phase>; text(check: Check): string | undefined };
   /** What `--json` says of the superblock. */
   facts(check: Check): Readonly<Record<string, unknown>>;
+  /** Whether what was checked allows a repair in place; default true. */
+  readonly canRepair?: boolean;
   /** How bad it is; `undefined` where only a part was looked at, or it may be changing. May read all once more. */
   grade(device: BlockDevice, findings: readonly Finding[]): Grade | undefined;
   gradeText(grade: Grade): string;
@@ -83,7 +85,7 @@ function checkAsJson<Phase extends string, Check extends RunnableCheck, Grade ex
   const findings = new CheckFindings();
   for (const finding of check.run()) findings.add(finding);
   const { verdict } = findings;
-  const repaired = repair(check, verdict, isRepair);
+  const repaired = repair(check, verdict, isRepair && family.canRepair !== false);
   printJson({
     version: 1,
     verdict,
@@ -137,7 +139,7 @@ function checkAsText<Phase extends string, Check extends RunnableCheck, Grade ex
     progress.end();
   }
   const { verdict } = findings;
-  const repaired = repair(check, verdict, isRepair);
+  const repaired = repair(check, verdict, isRepair && family.canRepair !== false);
   if (repaired !== undefined) text.repaired(repaired);
   const code = exitCode(verdict, repaired, args);
   if (code !== EXIT.ok) text.leaks();

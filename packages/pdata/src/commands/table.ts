@@ -1,6 +1,7 @@
 /** All commands: the one table that parsing, help, completion and man pages are made of. Loading it loads no command's code. */
 
 import { type CommandSpec, inputOperand, JSON_OUTPUT, type OptionSpec, QUIET } from '../command.ts';
+import { CACHE_TOOLS } from './cache-tools-table.ts';
 import { ERA_TOOLS } from './era-tools-table.ts';
 import { SHELL_COMMANDS } from './shell-table.ts';
 import { THIN_TOOLS } from './thin-tools-table.ts';
@@ -109,6 +110,7 @@ export const COMMANDS: readonly CommandSpec[] = [
   THIN_DUMP,
   THIN_RESTORE,
   ...THIN_TOOLS,
+  ...CACHE_TOOLS,
   ...ERA_TOOLS,
   ...SHELL_COMMANDS,
 ];

@@ -111,22 +111,30 @@ export class CacheReader {
   }
 
   #read(kind: ArrayKind, array: BulkCheckedArray & { readonly root: number }): void {
-    for (const finding of this.#arrays.check(array.root, array)) {
-      if (finding.severity === 'fatal') this.#lost(kind, finding);
+    const check = this.#arrays.check(array.root, array);
+    let first: Finding | undefined;
+    let step = check.next();
+    for (; !step.done; step = check.next()) {
+      if (step.value.severity !== 'fatal') continue;
+      first ??= step.value;
+      this.#lost(kind, step.value);
     }
+    // Without mappings there is nothing to go on with.
+    if (kind === 'mappings' && step.value.rootIsLost && first !== undefined) throw corruption(first);
   }
 
   #lost(kind: ArrayKind, finding: Finding): void {
-    if (this.#onLost === undefined) {
-      const { message, block, path } = finding;
-      throw new CorruptionError(message, { ...(block === undefined ? {} : { block }), ...(path && { path }) });
-    }
+    if (this.#onLost === undefined) throw corruption(finding);
     this.#onLost(kind, finding);
   }
 }
 
 /** Words of a bitset in an array block. */
 const WORDS_PER_ARRAY_BLOCK = 509;
+
+function corruption({ message, block, path }: Finding): CorruptionError {
+  return new CorruptionError(message, { ...(block === undefined ? {} : { block }), ...(path && { path }) });
+}
 
 function readSuperblockOf(device: BlockDevice): CacheSuperblock {
   const scanner = new BlockScanner(device, 1);

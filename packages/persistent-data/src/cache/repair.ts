@@ -46,7 +46,7 @@ const WORD_BITS = 64;
 
 /**
  * Says what a repair would make of a cache. Writes nothing.
- * @throws {CorruptionError | UnsupportedError} when the superblock cannot be used: then nothing can be repaired.
+ * @throws {CorruptionError | UnsupportedError} when the superblock or the root of the mappings cannot be used: then nothing can be repaired.
  */
 export function previewCacheRepair(
   device: BlockDevice,
@@ -76,19 +76,23 @@ export function previewCacheRepair(
  * Makes a cache on `target` of what can be read of another. Metadata that was not shut down in order stays so, in the same version: who opens it takes
  * every block for dirty.
  *
- * @throws {CorruptionError | UnsupportedError} when the superblock cannot be used; nothing was written then.
+ * @returns What was kept and lost.
+ * @throws {CorruptionError | UnsupportedError} as the preview does; nothing was written then.
  */
 export function repairCache(
   device: BlockDevice,
   target: BlockDevice,
   onProgress?: (done: number, total: number) => void,
-): void {
+): CacheRepairPreview {
+  // First of all: it tells whether there is anything to be had.
+  const preview = previewCacheRepair(device);
   const { superblock } = new CacheReader(device);
   const restore = new CacheRestore(target, {
     version: supportedVersion(superblock),
     omitCleanShutdown: !isCleanShutdown(superblock),
   });
   dumpCache(device, restore, { repair: {}, ...(onProgress && { onProgress }) });
+  return preview;
 }
 
 function partOf(kind: ArrayKind, { block, message, keys }: Finding): LostPart {

@@ -1,4 +1,12 @@
-import { shorten, XmlGrammar, type XmlHandler, type XmlTag, XmlTokenizer } from '../xml/index.ts';
+import {
+  type LineTaker,
+  shorten,
+  XmlGrammar,
+  type XmlHandler,
+  type XmlLine,
+  type XmlTag,
+  XmlTokenizer,
+} from '../xml/index.ts';
 import { MAX_ORIGIN_BLOCK } from './mapping.ts';
 import { OriginSet } from './origin-set.ts';
 import { hintSizeProblem, KNOWN_POLICIES, policyNameProblem } from './policy.ts';
@@ -50,8 +58,7 @@ for (const [i, c] of [...'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz01
  *   are mapped twice. The visitor has then seen all up to there, and no `superblockEnd`.
  */
 export function readCacheXml(source: Iterable<Uint8Array>, visitor: CacheVisitor): void {
-  const handler = new CacheXmlHandler(visitor);
-  const tokenizer = new XmlTokenizer(GRAMMAR.vocabulary, handler);
+  const tokenizer = new XmlTokenizer(GRAMMAR.vocabulary, new CacheXmlHandler(visitor));
   for (const chunk of source) tokenizer.push(chunk);
   tokenizer.end();
 }
@@ -70,6 +77,7 @@ export async function readCacheXmlAsync(
 type Stage = 'begin' | 'mappings' | 'between' | 'hints' | 'end';
 
 class CacheXmlHandler implements XmlHandler {
+  readonly lines: readonly XmlLine[];
   readonly #visitor: CacheVisitor;
   readonly #origins = new OriginSet();
   #stage: Stage = 'begin';
@@ -80,6 +88,31 @@ class CacheXmlHandler implements XmlHandler {
 
   constructor(visitor: CacheVisitor) {
     this.#visitor = visitor;
+    // Both lists as all tools write them, which is nearly all of the text. What is wrong is read as a tag, for an error with its place.
+    const mapping: LineTaker = (values) => this.#takeMapping(values[0]!, values[1]!, values[2] === 0);
+    const hint: LineTaker = (values) => this.#takeHint(values[0]!, values[1]! >>> 0);
+    const dirty = ['true', 'false'];
+    this.lines = [
+      GRAMMAR.line(
+        'mapping',
+        'mappings',
+        [
+          ['cache_block', 'number'],
+          ['origin_block', 'number'],
+          ['dirty', dirty],
+        ],
+        mapping,
+      ),
+      GRAMMAR.line(
+        'hint',
+        'hints',
+        [
+          ['cache_block', 'number'],
+          ['data', 'base64'],
+        ],
+        hint,
+      ),
+    ];
   }
 
   open(tag: XmlTag): void {
@@ -141,6 +174,22 @@ class CacheXmlHandler implements XmlHandler {
     this.#last = -1;
     if (next === 'mappings') this.#visitor.mappingsBegin();
     else this.#visitor.hintsBegin();
+  }
+
+  #takeMapping(cacheBlock: number, originBlock: number, dirty: boolean): boolean {
+    if (cacheBlock <= this.#last || cacheBlock >= this.#nrCacheBlocks) return false;
+    // A second time it is read as a tag, which is refused: it is in the set by then.
+    if (this.#origins.add(originBlock)) return false;
+    this.#last = cacheBlock;
+    this.#visitor.mapping(cacheBlock, originBlock, dirty);
+    return true;
+  }
+
+  #takeHint(cacheBlock: number, value: number): boolean {
+    if (cacheBlock <= this.#last || cacheBlock >= this.#nrCacheBlocks || this.#hintWidth === 0) return false;
+    this.#last = cacheBlock;
+    this.#visitor.hint(cacheBlock, value);
+    return true;
   }
 
   #mapping(tag: XmlTag): void {

@@ -4,10 +4,13 @@ import { SMALL_NUMBER_DIGITS } from './tag.ts';
 import { Pattern } from './vocabulary.ts';
 import type { XmlWindow } from './window.ts';
 
-/** What stands for an attribute's value in {@link XmlLine}: a number, or one of some texts. */
-export type LineValue = 'number' | readonly string[];
+/** What stands for an attribute's value in {@link XmlLine}: a number, four bytes in base64, or one of some texts. */
+export type LineValue = 'number' | 'base64' | readonly string[];
 
-/** Gets the values of a line's attributes, in order: numbers of at most nine digits, and indexes of texts. Answers whether it took them. */
+/**
+ * Gets the values of a line's attributes, in order: numbers of at most nine digits, four bytes as an i32 (the first byte lowest), and indexes of texts.
+ * Answers whether it took them.
+ */
 export type LineTaker = (values: Int32Array) => boolean;
 
 /** No line stands there as it is wanted. */
@@ -15,9 +18,18 @@ export const NO_LINE = -1;
 
 /** What follows on the value before: text up to the next value. With a choice there is one text for each. */
 interface Part {
-  /** Behind a number: one; behind a choice: one for each text. */
+  /** Behind a number or bytes: one; behind a choice: one for each text. */
   readonly patterns: readonly Pattern[];
-  readonly isChoice: boolean;
+  readonly kind: 'number' | 'base64' | 'choice';
+}
+
+/** Characters of four bytes: six digits, of which the last has four bits too many, and two to fill up. */
+const BASE64_CHARACTERS = 8;
+const EQUALS = 0x3d;
+const NO_DIGIT = 64;
+const DIGITS = new Uint8Array(256).fill(NO_DIGIT);
+for (const [digit, c] of [...'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/'].entries()) {
+  DIGITS[c.charCodeAt(0)] = digit;
 }
 
 /**
@@ -47,8 +59,9 @@ export class XmlLine {
     this.#parts = attributes.map(([, value], i) => {
       const next = attributes[i + 1];
       const behind = next === undefined ? '"/>' : `" ${next[0]}="`;
-      const texts = value === 'number' ? [''] : value;
-      return { patterns: texts.map((text) => pattern(text + behind)), isChoice: value !== 'number' };
+      const texts = typeof value === 'string' ? [''] : value;
+      const kind = typeof value === 'string' ? value : 'choice';
+      return { patterns: texts.map((text) => pattern(text + behind)), kind };
     });
   }
 
@@ -60,9 +73,13 @@ export class XmlLine {
     const parts = this.#parts;
     const values = this.#values;
     for (let i = 0; i < parts.length; i++) {
-      const { patterns, isChoice } = parts[i]!;
+      const { patterns, kind } = parts[i]!;
       let which = 0;
-      if (isChoice) {
+      if (kind === 'base64') {
+        if (!isBase64(bytes, next) || !patterns[0]!.matches(view, next + BASE64_CHARACTERS)) return NO_LINE;
+        values[i] = fromBase64(bytes, next);
+        next += BASE64_CHARACTERS;
+      } else if (kind === 'choice') {
         while (!patterns[which]!.matches(view, next)) if (++which === patterns.length) return NO_LINE;
         values[i] = which;
       } else {
@@ -81,6 +98,22 @@ export class XmlLine {
     }
     return this.#take(values) ? next : NO_LINE;
   }
+}
+
+/** Whether four bytes in base64 stand at `at`. The text ends with a zero, which is no digit. */
+function isBase64(bytes: Uint8Array, at: number): boolean {
+  for (let i = 0; i < 6; i++) if (DIGITS[bytes[at + i]!] === NO_DIGIT) return false;
+  return bytes[at + 6] === EQUALS && bytes[at + 7] === EQUALS;
+}
+
+/** The four bytes that stand there, the first one lowest. */
+function fromBase64(bytes: Uint8Array, at: number): number {
+  const digit = (i: number): number => DIGITS[bytes[at + i]!]!;
+  const first = (digit(0) << 2) | (digit(1) >>> 4);
+  const second = ((digit(1) & 15) << 4) | (digit(2) >>> 2);
+  const third = ((digit(2) & 3) << 6) | digit(3);
+  const fourth = (digit(4) << 2) | (digit(5) >>> 4);
+  return first | (second << 8) | (third << 16) | (fourth << 24);
 }
 
 function pattern(text: string): Pattern {
