@@ -1,0 +1,456 @@
+import { ReadOnlyError, StateError, unixMs } from '../base/index.ts';
+import { BLOCK_SIZE } from '../io/index.ts';
+import { ThinMetadata } from '../thin/index.ts';
+import { type PoolChanges, type PoolEvent, ThinPool } from '../thin-pool/index.ts';
+import { freeDeviceId, newRecord } from './new-record.ts';
+import { OpenVolumes } from './open-volumes.ts';
+import type { NamedPoolStatus, PoolCreateOptions, PoolOptions, VolumeInfo } from './options.ts';
+import {
+  defaultMetadataBlocks,
+  hostFreeBytes,
+  makePoolFolder,
+  openPoolFolder,
+  type PoolDevices,
+} from './pool-folder.ts';
+import { PoolVolume } from './pool-volume.ts';
+import { matchRows } from './reconcile.ts';
+import { Registry, type RowChange } from './registry.ts';
+import { checkVolumeName } from './volume-name.ts';
+import type { VolumeRecord } from './volume-record.ts';
+
+const DEFAULT_SIZE_BYTES = 16 * 2 ** 30;
+const DEFAULT_BLOCK_BYTES = 64 * 1024;
+/** 15.88 GiB, the format's limit. */
+const MAX_METADATA_BLOCKS = 4_161_600;
+
+/**
+ * A thin pool with names: volumes and snapshots by name, in a folder of three files. Names and volumes can't come apart: after a crash each change is in
+ * both, or in neither.
+ *
+ * Changes may be asked for at any time, also several at once: they are made one after the other, and each is durable when it resolves.
+ *
+ * @example
+ * ```ts
+ * const pool = Pool.create('vms', { sizeBytes: 2 ** 30 });
+ * await pool.createVolume('root', { sizeBytes: 256 * 2 ** 20 });
+ * const volume = pool.volume('root');
+ * await volume.write(0, new TextEncoder().encode('hello'));
+ * await pool.createSnapshot('root', 'monday'); // O(1), and takes no room until something changes
+ * await pool.close();
+ * ```
+ */
+export class Pool {
+  /** The folder; `undefined` for a pool on devices. */
+  readonly folder: string | undefined;
+  readonly readOnly: boolean;
+  readonly #thinPool: ThinPool;
+  readonly #registry: Registry;
+  readonly #volumes: OpenVolumes;
+  readonly #closeDevices: () => void;
+  /** Changes wait for the one before. */
+  #lastChange: Promise<unknown> = Promise.resolve();
+  #isClosed = false;
+  /** Why changes are over: one of them ended so that only opening again tells how. */
+  #failure: unknown;
+
+  private constructor(devices: PoolDevices, options: PoolOptions, folder: string | undefined) {
+    const { readOnly = false, reconcile = false, lowWaterBytes, onEvent, ...others } = options;
+    this.folder = folder;
+    this.readOnly = readOnly;
+    this.#closeDevices = () => {
+      if (folder !== undefined) for (const device of Object.values(devices)) device.close();
+    };
+    const opened: { close(): unknown }[] = [];
+    try {
+      this.#registry = Registry.open(devices.registry, { readOnly });
+      opened.push(this.#registry);
+      const lowWater = Math.floor((lowWaterBytes ?? devices.data.sizeBytes / 8) / this.#registry.blockBytes);
+      this.#thinPool = ThinPool.open({
+        ...others,
+        metadata: devices.metadata,
+        data: devices.data,
+        readOnly,
+        lowWaterBlocks: lowWater,
+        onEvent: (event) => this.#heard(event, onEvent),
+      });
+      opened.push({ close: () => this.#thinPool.metadata.close() });
+      matchRows(this.#registry, this.#thinPool, { force: reconcile && !readOnly, nowMs: unixMs() });
+    } catch (error) {
+      for (const part of opened.reverse()) part.close();
+      this.#closeDevices();
+      throw error;
+    }
+    this.#volumes = new OpenVolumes(this.#thinPool);
+  }
+
+  /**
+   * Makes a pool, in a folder that is missing or empty, or on devices whose content is lost, and opens it. A crash meanwhile leaves a folder in which it
+   * can be made again.
+   *
+   * @throws {StateError} when something is in the folder. @throws {RangeError} for sizes that can't be.
+   */
+  static create(where: string | PoolDevices, options: PoolCreateOptions = {}): Pool {
+    const { sizeBytes = DEFAULT_SIZE_BYTES, blockBytes = DEFAULT_BLOCK_BYTES, ...others } = options;
+    if (!(Number.isSafeInteger(sizeBytes) && sizeBytes >= blockBytes)) {
+      throw new RangeError(`Cannot make a pool of ${sizeBytes} bytes: at least a block of ${blockBytes} is wanted`);
+    }
+    const fill = ({ metadata, data, registry }: PoolDevices): void => {
+      const nrDataBlocks = Math.floor(data.sizeBytes / blockBytes);
+      ThinMetadata.format(metadata, { dataBlockSizeSectors: blockBytes / 512, nrDataBlocks }).close();
+      Registry.format(registry, { uuid: globalThis.crypto.randomUUID(), blockBytes }).close();
+    };
+    if (typeof where !== 'string') {
+      fill(where);
+      return new Pool(where, others, undefined);
+    }
+    makePoolFolder(where, { metadataBlocks: defaultMetadataBlocks(sizeBytes, blockBytes), dataBytes: sizeBytes }, fill);
+    return Pool.open(where, others);
+  }
+
+  /**
+   * Opens a pool. A change that a crash has interrupted between names and volumes is finished, or taken back.
+   *
+   * @throws {StateError} when there is none, or when names and volumes don't match because something else has changed it (see `reconcile`).
+   * @throws {LockedError} when another process has it open; `holder` says which, and since when.
+   */
+  static open(where: string | PoolDevices, options: PoolOptions = {}): Pool {
+    const { readOnly = false } = options;
+    if (typeof where !== 'string') return new Pool(where, options, undefined);
+    return new Pool(openPoolFolder(where, { readOnly }), options, where);
+  }
+
+  /** 36 characters that no other pool has. */
+  get uuid(): string {
+    return this.#registry.uuid;
+  }
+
+  /** The unit of sharing and provisioning. */
+  get blockBytes(): number {
+    return this.#thinPool.blockBytes;
+  }
+
+  /** The pool without names: for what there is no word for here. Changing volumes through it makes names and volumes differ. */
+  get thinPool(): ThinPool {
+    return this.#thinPool;
+  }
+
+  /** All volumes, in the order in which they were made. */
+  volumes(): VolumeInfo[] {
+    this.#refuseClosed('list volumes');
+    const mapped = new Map(this.#thinPool.devices().map(({ id, mappedBlocks }) => [id, mappedBlocks]));
+    return this.#registry.rows().map((record) => this.#infoOf(record, mapped.get(record.id) ?? 0));
+  }
+
+  /** What is known of a volume. @throws {StateError} when there is none of this name. */
+  record(name: string): VolumeRecord {
+    const record = this.#registry.find(name);
+    if (record === undefined) throw new StateError(`Cannot find volume "${name}": the pool has none of this name`);
+    return record;
+  }
+
+  has(name: string): boolean {
+    return this.#registry.find(name) !== undefined;
+  }
+
+  /** The volume with this content, here or where it was received from; read-only ones only. */
+  findContent(uuid: string): VolumeRecord | undefined {
+    const isIt = (row: VolumeRecord): boolean => row.uuid === uuid || row.receivedUuid === uuid;
+    return this.#registry.rows().find((row) => row.readOnly && row.receivedTo === undefined && isIt(row));
+  }
+
+  /**
+   * Opens a volume; several handles may be open at the same time.
+   * @param options.readOnly - Default: whether the volume is.
+   * @throws {StateError} when there is none of this name, or it has not been received whole.
+   */
+  volume(name: string, options: { readonly readOnly?: boolean } = {}): PoolVolume {
+    this.#refuseClosed(`open volume "${name}"`);
+    const record = this.record(name);
+    const readOnly = (options.readOnly ?? false) || record.readOnly || this.readOnly;
+    if (record.receivedTo !== undefined) {
+      throw new StateError(`Cannot open volume "${name}": it has not been received whole, send it again to go on`);
+    }
+    return this.#open(record, readOnly);
+  }
+
+  /** Makes an empty volume. @throws {StateError} when the name is taken. */
+  createVolume(name: string, options: { readonly sizeBytes: number }): Promise<void> {
+    return this.#inTurn(`make volume "${name}"`, async () => {
+      const record = newRecord(this.#newId(name), name, { sizeBytes: options.sizeBytes, readOnly: false });
+      await this.#change([{ put: record }], (changes) => changes.createThin(record.id));
+    });
+  }
+
+  /**
+   * Makes a snapshot of a volume, which may be in use, or of a snapshot: with everything that was answered until now. O(1), and a commit.
+   * @param options.writable - Whether it can be written at once: a clone. Default: false.
+   */
+  createSnapshot(origin: string, name: string, options: { readonly writable?: boolean } = {}): Promise<void> {
+    return this.#inTurn(`make snapshot "${name}"`, async () => {
+      const from = this.#whole(origin);
+      const readOnly = !(options.writable ?? false);
+      const record = newRecord(this.#newId(name), name, { sizeBytes: from.sizeBytes, readOnly, origin: from.id });
+      // The same content: what is received from it can be told by either.
+      const received = readOnly && from.readOnly ? { receivedUuid: from.receivedUuid || from.uuid } : {};
+      await this.#change([{ put: { ...record, ...received } }], (changes) =>
+        changes.createSnapshot({ snapshot: record.id, origin: from.id }),
+      );
+    });
+  }
+
+  /** Gives a volume, which nobody may have open for writing, the content and size of another one, which stays. */
+  rollback(name: string, to: string): Promise<void> {
+    return this.#inTurn(`roll volume "${name}" back`, async () => {
+      const record = this.#whole(name);
+      const target = this.#whole(to);
+      if (record.readOnly) throw new ReadOnlyError(`Cannot roll volume "${name}" back: it is read-only`);
+      this.#volumes.refuseUsed('roll back', record);
+      await this.#change([{ put: { ...record, sizeBytes: target.sizeBytes } }], (changes) =>
+        changes.rollbackThin({ thin: record.id, snapshot: target.id }),
+      );
+    });
+  }
+
+  /** Gives a volume the content of a snapshot, which goes. Nobody may have one of them open. */
+  merge(snapshot: string, into: string): Promise<void> {
+    return this.#inTurn(`merge volume "${snapshot}"`, async () => {
+      const from = this.#whole(snapshot);
+      const record = this.#whole(into);
+      if (record.readOnly) throw new ReadOnlyError(`Cannot merge into volume "${into}": it is read-only`);
+      for (const each of [from, record]) this.#volumes.refuseUsed('merge', each);
+      await this.#change([{ remove: from.id }, { put: { ...record, sizeBytes: from.sizeBytes } }], (changes) =>
+        changes.mergeSnapshot({ snapshot: from.id, origin: record.id }),
+      );
+    });
+  }
+
+  /** Deletes a volume that nobody has open. What others share stays. */
+  deleteVolume(name: string): Promise<void> {
+    return this.#inTurn(`delete volume "${name}"`, async () => {
+      const record = this.record(name);
+      this.#volumes.refuseUsed('delete', record);
+      await this.#change([{ remove: record.id }], (changes) => changes.deleteThin(record.id));
+    });
+  }
+
+  /** Gives a volume another name. */
+  renameVolume(name: string, to: string): Promise<void> {
+    return this.#inTurn(`rename volume "${name}"`, async () => {
+      const record = this.record(name);
+      this.#refuseTaken(to);
+      await this.#writeRow({ ...record, name: to });
+    });
+  }
+
+  /** Makes a volume read-only, or writable. @throws {StateError} when somebody can write to it. */
+  protect(name: string, readOnly: boolean): Promise<void> {
+    return this.#inTurn(`protect volume "${name}"`, async () => {
+      const record = this.#whole(name);
+      if (record.readOnly === readOnly) return;
+      this.#volumes.refuseWritten('protect', record);
+      // From now on the content may change: nothing that was sent before is based on it any more.
+      const fresh = readOnly ? {} : { uuid: globalThis.crypto.randomUUID(), receivedUuid: '' };
+      if (readOnly) await this.#thinPool.flush();
+      await this.#writeRow({ ...record, readOnly, ...fresh });
+    });
+  }
+
+  /**
+   * Changes the size of a volume that nobody has open. What lies beyond a smaller end is given up first: after a crash meanwhile the size may still be the old
+   * one, with zeros there.
+   */
+  resizeVolume(name: string, sizeBytes: number): Promise<void> {
+    return this.#inTurn(`resize volume "${name}"`, async () => {
+      const record = this.#whole(name);
+      if (record.readOnly) throw new ReadOnlyError(`Cannot resize volume "${name}": it is read-only`);
+      this.#volumes.refuseUsed('resize', record);
+      const entry = this.#volumes.take(record, true);
+      try {
+        await entry.thin.resize(sizeBytes);
+        await entry.thin.flush();
+        await this.#writeRow({ ...record, sizeBytes });
+      } finally {
+        this.#volumes.giveBack(entry, true);
+      }
+    });
+  }
+
+  /** Makes the data longer; requests that wait for space go on. @throws {RangeError} when it would be shorter. */
+  grow(sizeBytes: number): Promise<void> {
+    return this.#inTurn('grow the pool', async () => {
+      const now = this.status().dataBytes;
+      if (!(Number.isSafeInteger(sizeBytes) && sizeBytes >= now)) {
+        throw new RangeError(`Cannot grow the pool to ${sizeBytes} bytes: it has ${now}, at least that is wanted`);
+      }
+      await this.#thinPool.resizeData(sizeBytes);
+    });
+  }
+
+  /** How the pool is. Costs nothing. */
+  status(): NamedPoolStatus {
+    this.#refuseClosed('tell the status');
+    const info = this.#thinPool.info;
+    const rows = this.#registry.rows();
+    return {
+      uuid: this.uuid,
+      mode: info.mode,
+      reason: info.reason,
+      transactionId: Number(info.transactionId),
+      blockBytes: info.blockBytes,
+      dataBytes: info.nrDataBlocks * info.blockBytes,
+      usedDataBytes: info.usedDataBlocks * info.blockBytes,
+      metadataBytes: info.nrMetadataBlocks * BLOCK_SIZE,
+      usedMetadataBytes: info.usedMetadataBlocks * BLOCK_SIZE,
+      nrVolumes: rows.length,
+      promisedBytes: rows.reduce((sum, { sizeBytes }) => sum + sizeBytes, 0),
+      nrWaiting: info.nrWaiting,
+      needsCheck: info.needsCheck,
+      hostFreeBytes: this.folder === undefined ? undefined : hostFreeBytes(this.folder),
+    };
+  }
+
+  /** Makes everything durable that was answered before, of all volumes. */
+  flush(): Promise<void> {
+    return this.#thinPool.flush();
+  }
+
+  /** @internal Makes, or goes on with, a volume that is received. */
+  async beginReceive(
+    name: string,
+    make: { sizeBytes: number; base: VolumeRecord | undefined; uuid: string },
+  ): Promise<void> {
+    await this.#inTurn(`receive volume "${name}"`, async () => {
+      const { sizeBytes, base, uuid } = make;
+      const options = { sizeBytes, readOnly: true, origin: base?.id };
+      const record = { ...newRecord(this.#newId(name), name, options), receivedUuid: uuid, receivedTo: 0 };
+      await this.#change([{ put: record }], (changes) => {
+        if (base === undefined) changes.createThin(record.id);
+        else changes.createSnapshot({ snapshot: record.id, origin: base.id });
+      });
+    });
+  }
+
+  /** @internal A handle that can write to a volume while it is received. @throws {StateError} when another has it. */
+  openReceiving(name: string): PoolVolume {
+    const record = this.record(name);
+    this.#volumes.refuseUsed('receive', record);
+    return this.#open(record, false);
+  }
+
+  /** @internal Notes how much has been received, durably; with `undefined` that it is whole. */
+  noteReceived(
+    name: string,
+    change: Partial<Pick<VolumeRecord, 'receivedTo' | 'readOnly' | 'receivedUuid'>>,
+  ): Promise<void> {
+    return this.#inTurn(`receive volume "${name}"`, () => this.#writeRow({ ...this.record(name), ...change }));
+  }
+
+  /** Commits, closes all volumes, gives the files back. Idempotent. */
+  async close(): Promise<void> {
+    if (this.#isClosed) return;
+    this.#isClosed = true;
+    await this.#lastChange.catch(() => undefined);
+    try {
+      await this.#thinPool.close();
+    } finally {
+      this.#registry.close();
+      this.#closeDevices();
+    }
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.close();
+  }
+
+  #open(record: VolumeRecord, readOnly: boolean): PoolVolume {
+    const entry = this.#volumes.take(record, !readOnly);
+    return new PoolVolume(entry, readOnly, () => this.#volumes.giveBack(entry, !readOnly));
+  }
+
+  /** Makes a change when those before it have ended. */
+  #inTurn<R>(action: string, change: () => Promise<R>): Promise<R> {
+    const turn = this.#lastChange.then(() => {
+      this.#refuseClosed(action);
+      if (this.readOnly) throw new ReadOnlyError(`Cannot ${action}: the pool was opened read-only`);
+      if (this.#failure !== undefined) {
+        const text = `Cannot ${action}: an earlier change failed, the pool has to be opened again`;
+        throw new ReadOnlyError(text, { cause: this.#failure });
+      }
+      return change();
+    });
+    this.#lastChange = turn.catch(() => undefined);
+    return turn;
+  }
+
+  /** A change of names and of the pool: see {@link Registry}. */
+  async #change(rows: readonly RowChange[], make: (changes: PoolChanges) => void): Promise<void> {
+    const next = await this.#registry.intend(rows);
+    try {
+      await this.#thinPool.change((changes) => {
+        make(changes);
+        changes.setTransactionId({ expected: this.#registry.transactionId, next });
+      });
+    } catch (error) {
+      const { mode } = this.#thinPool.info;
+      // After a failed write nobody knows whether the commit is on the disk: the next opening sees it.
+      if (mode === 'read_only' || mode === 'fail') this.#failure = error;
+      else await this.#registry.forget();
+      throw error;
+    }
+    await this.#registry.settle();
+    for (const row of rows) if ('put' in row) this.#noteRecord(row.put);
+  }
+
+  /** A change of a row alone. */
+  async #writeRow(record: VolumeRecord): Promise<void> {
+    await this.#registry.write([{ put: record }]);
+    this.#noteRecord(record);
+  }
+
+  #noteRecord(record: VolumeRecord): void {
+    const entry = this.#volumes.get(record.id);
+    if (entry !== undefined) entry.record = record;
+  }
+
+  #newId(name: string): number {
+    this.#refuseTaken(name);
+    return freeDeviceId(this.#registry.rows());
+  }
+
+  #refuseTaken(name: string): void {
+    checkVolumeName(name);
+    if (this.has(name)) throw new StateError(`Cannot use the name "${name}": a volume has it`);
+  }
+
+  /** The record of a volume that is not being received. */
+  #whole(name: string): VolumeRecord {
+    const record = this.record(name);
+    if (record.receivedTo === undefined) return record;
+    throw new StateError(`Cannot use volume "${name}": it has not been received whole`);
+  }
+
+  #infoOf(record: VolumeRecord, mappedBlocks: number): VolumeInfo {
+    const { origin, ...others } = record;
+    return {
+      ...others,
+      origin: origin === undefined ? undefined : this.#registry.byId(origin)?.name,
+      mappedBytes: mappedBlocks * this.blockBytes,
+      nrUsers: this.#volumes.nrUsers(record.id),
+    };
+  }
+
+  #heard(event: PoolEvent, onEvent: PoolOptions['onEvent']): void {
+    if (event.event === 'metadata_low_water' && !this.readOnly) queueMicrotask(() => this.#growMetadata());
+    onEvent?.(event);
+  }
+
+  /** Doubles the metadata: its file is sparse, and who serves volumes does not want to care. Where that fails the pool's mode tells it in time. */
+  #growMetadata(): void {
+    const wanted = Math.min(MAX_METADATA_BLOCKS, this.#thinPool.info.nrMetadataBlocks * 2);
+    this.#inTurn('grow the metadata', () => this.#thinPool.resizeMetadata(wanted)).catch(() => undefined);
+  }
+
+  #refuseClosed(action: string): void {
+    if (this.#isClosed) throw new StateError(`Cannot ${action}: the pool is closed`);
+  }
+}
