@@ -66,8 +66,11 @@ function firstBytes(path: string): Uint8Array {
   }
 }
 
-/** Whether the first thing that is no white space is a "<", and all is text. */
+/**
+ * Whether the first thing that is no white space is a "<", and text follows. A checksum comes first in metadata, and one in thousands looks like the
+ * beginning of a tag; behind it are flags, which are no text.
+ */
 function looksLikeXml(head: Uint8Array): boolean {
   const text = new TextDecoder('latin1').decode(head.subarray(0, 512));
-  return /^\s*<[!?A-Za-z]/.test(text);
+  return /^\s*<[!?A-Za-z][\s -~]{6}/.test(text);
 }
