@@ -58,7 +58,7 @@ export class ClientOptions extends StreamParser {
 
   /** Waits for the greeting and answers it. @throws {ProtocolError} when it is no NBD server, or one of before 2011. */
   async greet(): Promise<void> {
-    if (this.#serverFlags === undefined) await this.#wait();
+    if (this.#serverFlags === undefined || this.#failure !== undefined) await this.#wait();
     const flags = new Uint8Array(4);
     putU32(flags, 0, this.#serverFlags! & (HANDSHAKE_FLAGS.fixedNewstyle | HANDSHAKE_FLAGS.noZeroes));
     this.#send(flags);

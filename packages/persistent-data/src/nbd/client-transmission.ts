@@ -253,15 +253,17 @@ export class ClientTransmission extends StreamParser {
     if (isFine) this.#endChunk(chunk);
   }
 
+  /** @returns Whether it is fine. */
   #onError({ pending }: Chunk, payload: Uint8Array): boolean {
     const errno = getU32(payload, 0);
     const length = getU16(payload, 4);
-    if (errno === 0 || length > payload.byteLength - 6) return this.#break('an error is malformed');
+    if (errno === 0 || length > payload.byteLength - 6) return !this.#break('an error is malformed');
     const message = Buffer.from(payload.subarray(6, 6 + length)).toString('utf8');
     pending.error ??= toError(pending, errno, message);
     return true;
   }
 
+  /** @returns Whether they are fine. */
   #onExtents({ pending }: Chunk, payload: Uint8Array): boolean {
     const { extended, contexts } = this.#agreement;
     const id = getU32(payload, 0);
@@ -269,14 +271,14 @@ export class ClientTransmission extends StreamParser {
     const itemSize = extended ? 16 : 8;
     const count = (payload.byteLength - begin) / itemSize;
     if (!Number.isInteger(count) || count < 1 || (extended && getU32(payload, 4) !== count))
-      return this.#break('extents are malformed');
+      return !this.#break('extents are malformed');
     if (!contexts.has(id) || pending.extents.has(id))
-      return this.#break('extents are of a context that was not selected, or came twice');
+      return !this.#break('extents are of a context that was not selected, or came twice');
     const extents: Extent[] = [];
     let sum = 0;
     for (let at = begin; at < payload.byteLength; at += itemSize) {
       const length = extended ? getU64(payload, at) : getU32(payload, at);
-      if (length === 0 || sum >= pending.length) return this.#break('an extent is empty, or too much');
+      if (length === 0 || sum >= pending.length) return !this.#break('an extent is empty, or too much');
       // The last one may go on behind the range, which is not what was asked for.
       const inside = Math.min(length, pending.length - sum);
       extents.push({ length: inside, flags: extended ? getU64(payload, at + 8) : getU32(payload, at + 4) });
@@ -304,6 +306,7 @@ export class ClientTransmission extends StreamParser {
     else pending.reject(pending.error);
   }
 
+  /** @returns True: what was looked at is used up. */
   #break(text: string): boolean {
     const error = new ProtocolError(`Cannot go on with the NBD server: ${text}`);
     this.fail(error);

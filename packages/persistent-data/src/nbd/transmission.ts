@@ -1,5 +1,5 @@
 import { monotonicMs } from '../base/index.ts';
-import { type Extents, queryExtents } from './block-status.ts';
+import { type ExtentQuery, type Extents, queryExtents } from './block-status.ts';
 import type { BufferPool } from './buffer-pool.ts';
 import type { Answer, NbdExport } from './export.ts';
 import type { BudgetShare } from './memory-budget.ts';
@@ -286,13 +286,22 @@ export class Transmission extends StreamParser {
     const { offset, length } = request;
     if (length === 0) throw new NbdError('EINVAL', 'a block status of no bytes has no extents');
     const query = { offset, length, one: (request.flags & COMMAND_FLAGS.reqOne) !== 0 };
-    const found = ids.map((id) => ({ id, extents: queryExtents(this.#export, contexts[id]!, query) }));
+    const found = ids.map((id) => ({ id, extents: this.#extents(contexts[id]!, query) }));
     if (!found.some(({ extents }) => extents instanceof Promise)) {
       return replyExtents(this.#outbox, form, request, found as ContextExtents[]);
     }
     return Promise.all(
       found.map(async ({ id, extents }): Promise<{ id: number; extents: Extents }> => ({ id, extents: await extents })),
     ).then((all) => replyExtents(this.#outbox, form, request, all));
+  }
+
+  /** A failure is always a rejection, so that it can't leave another context's alone, for nobody to hear. */
+  #extents(context: string, query: ExtentQuery): Extents | Promise<Extents> {
+    try {
+      return queryExtents(this.#export, context, query);
+    } catch (error) {
+      return Promise.reject(error);
+    }
   }
 
   #answered(request: Request): void {
