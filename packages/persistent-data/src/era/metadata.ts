@@ -3,6 +3,7 @@ import { Bitset } from '../bitset/index.ts';
 import { BlockManager, type BlockManagerOptions, type BlockManagerStatistics } from '../block-manager/index.ts';
 import { METADATA_BLOCK_SECTORS } from '../format/index.ts';
 import type { BlockDevice } from '../io/index.ts';
+import type { TransactionManager } from '../transaction-manager/index.ts';
 import { Digestion } from './digestion.ts';
 import { type CurrentWriteset, EraCore, longEnough } from './era-core.ts';
 import { MarkedBlocks } from './marked-blocks.ts';
@@ -21,6 +22,8 @@ export interface EraFormatOptions extends EraMetadataOptions {
   /** The granularity, in 512-byte sectors: a multiple of 8 above 0. Fixed for ever. */
   readonly blockSizeSectors: number;
 }
+
+type ArchivedWriteset = readonly [era: number, writeset: Writeset, bits: Bitset];
 
 /**
  * The metadata of an era device: which blocks of an origin were written since when. It moves no data and knows no origin.
@@ -50,6 +53,10 @@ export class EraMetadata {
   /** Blocks whose marks in the current writeset are durable. */
   #marked = new MarkedBlocks(0);
   #digestion: Digestion | undefined;
+  /** As of a version of the transaction manager. */
+  #listed:
+    | { readonly tm: TransactionManager; readonly version: number; readonly writesets: readonly ArchivedWriteset[] }
+    | undefined;
   #changed = false;
   #closed = false;
 
@@ -202,9 +209,9 @@ export class EraMetadata {
     }
     const { current } = core;
     if (current !== undefined && block < current.nrBits && this.#testCurrent(current, block)) return core.currentEra;
-    for (const [era, writeset] of this.#archived()) {
+    for (const [era, writeset, bits] of this.#archived()) {
       if (block >= writeset.nrBits) continue;
-      if (longEnough(core, era, writeset, () => new Bitset(core.tm, writeset.root).test(block))) return era;
+      if (longEnough(core, era, writeset, () => bits.test(block))) return era;
     }
     return core.eras.get(core.eraArrayRoot, block) ?? 0;
   }
@@ -366,16 +373,20 @@ export class EraMetadata {
     return longEnough(core, core.currentEra, { nrBits, root: 0 }, () => bits.test(block));
   }
 
-  /** Archived writesets, the newest first. */
-  #archived(): [era: number, writeset: Writeset][] {
-    const { writesets, writesetTreeRoot } = this.#core;
-    const found: [number, Writeset][] = [];
+  /** Archived writesets, the newest first: listed anew after a change. */
+  #archived(): readonly ArchivedWriteset[] {
+    const { writesets, writesetTreeRoot, tm } = this.#core;
+    if (this.#listed?.tm === tm && this.#listed.version === tm.version) return this.#listed.writesets;
+    const found: ArchivedWriteset[] = [];
     for (let from = 0; ; ) {
       const next = writesets.lookupNext(writesetTreeRoot, from);
-      if (next === undefined) return found.reverse();
-      found.push([Number(next.key), next.value]);
-      from = Number(next.key) + 1;
+      if (next === undefined) break;
+      const era = Number(next.key);
+      found.push([era, next.value, new Bitset(tm, next.value.root)]);
+      from = era + 1;
     }
+    this.#listed = { tm, version: tm.version, writesets: found.reverse() };
+    return found;
   }
 }
 
