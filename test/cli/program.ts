@@ -51,6 +51,17 @@ export const SMALL_XML = `<superblock uuid="" time="0" transaction="1" version="
   </device>
 </superblock>`;
 
+/** XML of a small cache. */
+export const SMALL_CACHE_XML = `<superblock uuid="" block_size="128" nr_cache_blocks="64" policy="smq" hint_width="4">
+  <mappings>
+    <mapping cache_block="0" origin_block="5" dirty="false"/>
+    <mapping cache_block="7" origin_block="9" dirty="true"/>
+  </mappings>
+  <hints>
+    <hint cache_block="7" data="AQAAAA=="/>
+  </hints>
+</superblock>`;
+
 /** Fills a folder with inputs and outputs of all sorts, and answers their paths. */
 export function makeFiles(folder: string) {
   const path = (name: string): string => join(folder, name);
@@ -61,9 +72,13 @@ export function makeFiles(folder: string) {
   };
   writeFileSync(path('metadata'), goldenImage('scripted', '06-write-snapshot').bytes());
   writeFileSync(path('xml'), SMALL_XML.padEnd(8192, '\n'));
+  writeFileSync(path('cache'), goldenImage('cache', 'v2-empty').bytes());
+  writeFileSync(path('cache-xml'), SMALL_CACHE_XML.padEnd(8192, '\n'));
   return {
     metadata: path('metadata'),
     xml: path('xml'),
+    cache: path('cache'),
+    cacheXml: path('cache-xml'),
     missing: path('missing'),
     folder,
     tiny: sized('tiny', 100),
