@@ -24,7 +24,10 @@ function runProgram(path: string, args: readonly string[]): ToolResult {
   return { status, stdout, stderr };
 }
 
-const NEEDED: readonly Peer[] = ['thin_check', 'thin_dump', 'thin_restore', 'thin_delta', 'thin_ls', 'thin_rmap'];
+const NEEDED: readonly Peer[] = [
+  ...(['thin_check', 'thin_dump', 'thin_restore', 'thin_delta', 'thin_ls', 'thin_rmap'] as const),
+  ...(['era_check', 'era_dump', 'era_invalidate', 'era_restore'] as const),
+];
 
 /** Debian 12's tools; `undefined` when they are not installed, which is said aloud. */
 export function installedTools(): Tools | undefined {
