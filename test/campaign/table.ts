@@ -1,7 +1,9 @@
 /** All campaigns. */
 
 import type { Campaign } from './campaign.ts';
+import { CLI } from './cli.ts';
 import { CRASH, CRASH_STORE } from './crash.ts';
+import { CRASH_POOL } from './crash-pool.ts';
 import { DIFFERENTIAL } from './differential.ts';
 import { ENOSPC } from './enospc.ts';
 import { FAULT } from './fault.ts';
@@ -14,11 +16,13 @@ import { SIGKILL } from './sigkill.ts';
 export const CAMPAIGNS: readonly Campaign[] = [
   CRASH,
   CRASH_STORE,
+  CRASH_POOL,
   MODEL,
   MODEL_STORE,
   FAULT,
   ENOSPC,
   FUZZ,
+  CLI,
   DIFFERENTIAL,
   SIGKILL,
   KERNEL,
