@@ -65,7 +65,14 @@ function candidateText({ mapping, detailsRoot, isChosen, devices }: Listed): str
   return `${[title, size, ...devices.map(deviceText)].join('\n')}\n`;
 }
 
-function deviceText({ id, fate, mappings, kept, changed, lost, revived, times, ranges }: DevicePreview): string {
+function lossText({ lost, lostAtLeast, lostAtMost }: DevicePreview): string {
+  if (lost !== null) return `${lost} lost`;
+  if (lostAtMost !== null) return `${lostAtLeast} to ${lostAtMost} lost, the latest cannot all be read`;
+  return `at least ${lostAtLeast} lost, the latest cannot all be read`;
+}
+
+function deviceText(preview: DevicePreview): string {
+  const { id, fate, mappings, kept, changed, lost, revived, times, ranges } = preview;
   const newest = times[0] === undefined ? '' : `, newest of time ${times[0][0]}`;
   if (fate === 'lost') return `  device ${id}: LOST${lost === null ? '' : `, with ${lost} mappings`}`;
   if (fate === 'kept') return `  device ${id}: kept, ${kept} mappings${newest}`;
@@ -73,7 +80,7 @@ function deviceText({ id, fate, mappings, kept, changed, lost, revived, times, r
   const parts = [
     `${kept} mappings kept`,
     `${changed} go back to older data`,
-    lost === null ? 'some lost, the latest cannot all be read' : `${lost} lost`,
+    lossText(preview),
     `${revived} come back`,
   ];
   const unreadable = ranges

@@ -65,6 +65,7 @@ const THIN_DUMP: CommandSpec = {
       choices: ['xml', 'human_readable', 'ndjson', 'csv'],
       help: 'Choose the output format',
     },
+    { long: 'json', help: 'Print a JSON object a line, as --format ndjson', conflicts: ['format'] },
     { long: 'repair', short: 'r', help: 'Repair the metadata whilst dumping it', conflicts: ['metadata-snap'] },
     {
       long: 'choose',

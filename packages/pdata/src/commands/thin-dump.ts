@@ -50,7 +50,7 @@ function optionsFrom(args: Arguments): ThinDumpOptions {
 
 export function run(args: Arguments): number {
   return runDump(args, args.has('metadata-snap'), ({ device, sink, report, onProgress }) => {
-    const Writer = WRITERS[args.text('format') ?? 'xml'] ?? ThinXmlWriter;
+    const Writer = WRITERS[args.has('json') ? 'ndjson' : (args.text('format') ?? 'xml')] ?? ThinXmlWriter;
     if (args.has('repair')) {
       const { devIds, skipMappings = false } = optionsFrom(args);
       const options = { skipMappings, ...(devIds === undefined ? {} : { devIds }), onProgress };

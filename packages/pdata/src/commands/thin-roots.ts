@@ -9,12 +9,14 @@ import {
   planRepair,
   type RepairPlan,
   repairedView,
+  ThinCheck,
   ThinDeltaWriter,
   ThinImage,
   ThinXmlWriter,
   thinDelta,
 } from 'persistent-data/thin';
 import type { Arguments } from '../arguments.ts';
+import { CheckFindings } from '../check-findings.ts';
 import { EXIT } from '../command.ts';
 import { openMetadataInput } from '../files.ts';
 import { printJson } from '../print-json.ts';
@@ -32,7 +34,7 @@ export function run(args: Arguments): number {
     const found = findRoots(device, { onProgress: (done, total) => progress.update(done, total) });
     progress.end();
     const options = repairOptions(args);
-    const action = ['list', 'dump', 'diff'].find((name) => args.has(name));
+    const action = ['list', 'dump', 'diff', 'check'].find((name) => args.has(name));
     if (action === undefined) {
       printRoots(found, asJson);
       return EXIT.ok;
@@ -43,6 +45,7 @@ export function run(args: Arguments): number {
     const plan = planRepair(found, options);
     if (action === 'dump') dumpThin(repairedView(device, plan), new ThinXmlWriter(writeStdout));
     else if (action === 'list') listDevices(plan, asJson);
+    else if (action === 'check') return checkTrees(repairedView(device, plan), asJson);
     else diff(device, repairedView(device, plan), args.number('diff') ?? 0);
   } finally {
     progress.end();
@@ -115,6 +118,19 @@ function listDevices({ mapping, details }: RepairPlan, asJson: boolean): void {
       `device ${id}: ${mappedBlocks} mappings, root ${root}, created ${creationTime}, snapshot ${snapTime}\n`,
     );
   }
+}
+
+/** All nodes and mappings below the chosen roots. Counts of blocks are those of the pool as it is: nothing is said of them. */
+function checkTrees(then: BlockDevice, asJson: boolean): number {
+  const findings = new CheckFindings();
+  for (const finding of new ThinCheck(then, { treesOnly: true }).run()) findings.add(finding);
+  const { verdict } = findings;
+  if (asJson) printJson({ version: 1, verdict, findings: findings.asJson() });
+  else {
+    for (const { message } of findings.singles) writeStdout(`${message}\n`);
+    writeStdout(verdict === 'clean' ? 'all devices and mappings can be read\n' : '');
+  }
+  return verdict === 'damaged' ? EXIT.failure : EXIT.ok;
 }
 
 /** A device as it was (left) and as it is now (right). */

@@ -183,7 +183,8 @@ const THIN_ROOTS: CommandSpec = {
     JSON_OUTPUT,
     CHOOSE,
     { long: 'list', help: 'Print the devices of the chosen generation', conflicts: ['dump', 'diff'] },
-    { long: 'dump', help: 'Print the chosen generation as XML', conflicts: ['diff'] },
+    { long: 'dump', help: 'Print the chosen generation as XML', conflicts: ['diff', 'check'] },
+    { long: 'check', help: 'Check all nodes and mappings of the chosen generation', conflicts: ['list', 'diff'] },
     {
       long: 'diff',
       value: 'DEV_ID',

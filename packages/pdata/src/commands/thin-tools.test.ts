@@ -187,6 +187,14 @@ test('thin_roots lists generations, and dumps, lists and compares one', () => {
   expect(call('thin_roots', '--choose', '88', '--list', file)).toContain('device 0: 100 mappings');
   expect(call('thin_roots', '--choose', '88', '--diff', '0', file)).toContain('<left_only>');
   expect(JSON.parse(call('thin_roots', '--json', file))).toMatchObject({ version: 1, superblock: 'readable' });
+  for (const root of ['88', '126']) {
+    expect(call('thin_roots', '--choose', root, '--check', file)).toBe('all devices and mappings can be read\n');
+  }
+  expect(JSON.parse(call('thin_roots', '--choose', '88', '--check', '--json', file))).toEqual({
+    version: 1,
+    verdict: 'clean',
+    findings: [],
+  });
   expect(() => call('thin_roots', '--dump', file)).toThrow('--choose');
 });
 

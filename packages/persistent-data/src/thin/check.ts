@@ -33,6 +33,8 @@ export interface ThinCheckOptions {
   readonly superblockOnly?: boolean;
   /** The superblock, the list of devices and their details; no mappings and no space maps. */
   readonly skipMappings?: boolean;
+  /** Does not look at the space maps and the metadata snapshot: of an older state, whose counts are gone. */
+  readonly treesOnly?: boolean;
   /** The metadata snapshot in place of the pool, which may be in use; no space maps. */
   readonly metadataSnapshot?: boolean;
   /** Roots to use in place of those in the superblock: block numbers. */
@@ -137,7 +139,7 @@ export class ThinCheck {
     this.#dataCounts = new ReferenceCounter(Math.min(dataSpaceMapRoot.nrBlocks, mostDataBlocks));
     const devices = new CheckedDevices(checker, this.#dataCounts);
     const isWhole = yield* this.#checkTrees(devices, roots);
-    if (options.skipMappings || options.metadataSnapshot) return;
+    if (options.skipMappings || options.treesOnly || options.metadataSnapshot) return;
     const heldIsWhole = heldRoot === 0 || (yield* this.#checkHeld(checker, devices, heldRoot));
     yield* this.#checkSpaceMaps(checker, superblock, isWhole && heldIsWhole);
   }

@@ -37,6 +37,33 @@ test('an older candidate tells which devices come back, which go, and which bloc
   }
 });
 
+test('where the list of devices is lost, their details bound what goes', () => {
+  // Block 126 has the roots; the details are in block 124. Device 0 has 80 mappings there, and 100 in the candidate.
+  const devices = preview(device('thin/multi-64k-clean', [126]), 88);
+  const bounds = devices.map(({ id, fate, lost, lostAtLeast, lostAtMost }) => [
+    id,
+    fate,
+    lost,
+    lostAtLeast,
+    lostAtMost,
+  ]);
+  expect(bounds.find(([id]) => id === 0)).toEqual([0, 'changed', null, 0, 80]);
+  const details = new ThinImage(device('thin/multi-64k-clean')).details();
+  for (const { id, mappings, lostAtLeast, lostAtMost } of devices) {
+    const { mappedBlocks } = details.get(id)!;
+    expect([lostAtLeast, lostAtMost]).toEqual([Math.max(0, mappedBlocks - mappings), mappedBlocks]);
+  }
+});
+
+test('where a device’s own root is lost, its details tell how much was there', () => {
+  const disk = device('thin/multi-64k-clean');
+  const { roots, details } = { roots: new ThinImage(disk).roots(), details: new ThinImage(disk).details() };
+  const found = preview(device('thin/multi-64k-clean', [roots.get(11)!]), 88).find(({ id }) => id === 11)!;
+  const { mappedBlocks } = details.get(11)!;
+  expect(found.ranges[0]).toEqual({ kind: 'unreadable', begin: 0, end: null });
+  expect([found.lostAtLeast, found.lostAtMost]).toEqual([Math.max(0, mappedBlocks - found.mappings), mappedBlocks]);
+});
+
 test('a leaf that is lost is told as a range, and all else is read', () => {
   const disk = device('tools/gen', [2]);
   const seen: unknown[] = [];

@@ -28,8 +28,11 @@ export interface DevicePreview {
   readonly kept: number;
   /** Virtual blocks that go back to other data blocks. */
   readonly changed: number;
-  /** Mappings of the latest state that are gone; `null` when that cannot be known. */
+  /** Mappings of the latest state that are gone; `null` when that cannot be known exactly. */
   readonly lost: number | null;
+  /** Bounds of it, from what can be read and from the number of mappings that the details tell; `null`: there is none. */
+  readonly lostAtLeast: number;
+  readonly lostAtMost: number | null;
   /** Mappings that are in the candidate alone. */
   readonly revived: number;
   /** Where it differs, in order; all ranges. */
@@ -59,18 +62,31 @@ export function previewRepair(device: BlockDevice, found: FoundRoots, candidate:
       const base = { id, mappings: own?.summary.nrMappings ?? 0, times };
       if (own === undefined) {
         const lost = expected ?? countMappings(device, root);
-        return { ...base, fate: 'lost', kept: 0, changed: 0, lost, revived: 0, ranges: [] };
+        return { ...base, fate: 'lost', kept: 0, changed: 0, ...exactly(lost), revived: 0, ranges: [] };
       }
       if (own.root === root) {
-        return { ...base, fate: 'kept', kept: base.mappings, changed: 0, lost: 0, revived: 0, ranges: [] };
+        return { ...base, fate: 'kept', kept: base.mappings, changed: 0, ...exactly(0), revived: 0, ranges: [] };
       }
       if (root === undefined && expected === undefined) {
-        return { ...base, fate: 'revived', kept: 0, changed: 0, lost: 0, revived: base.mappings, ranges: [] };
+        return { ...base, fate: 'revived', kept: 0, changed: 0, ...exactly(0), revived: base.mappings, ranges: [] };
       }
-      if (root === undefined)
-        return { ...base, fate: 'changed', kept: 0, changed: 0, lost: null, revived: 0, ranges: [] };
-      return { ...base, ...compare(device, root, own.root) };
+      if (root === undefined) {
+        // Its tree is lost, and only the details tell how much was in it.
+        const bounds = between(Math.max(0, expected! - base.mappings), expected!);
+        return { ...base, fate: 'changed', kept: 0, changed: 0, ...bounds, revived: 0, ranges: [] };
+      }
+      return { ...base, ...compare(device, { root, expected }, own.root) };
     });
+}
+
+type Loss = Pick<DevicePreview, 'lost' | 'lostAtLeast' | 'lostAtMost'>;
+
+function exactly(lost: number | null): Loss {
+  return { lost, lostAtLeast: lost ?? 0, lostAtMost: lost };
+}
+
+function between(lostAtLeast: number, lostAtMost: number | null): Loss {
+  return { lost: lostAtLeast === lostAtMost ? lostAtLeast : null, lostAtLeast, lostAtMost };
 }
 
 /** What the superblock leads to, as far as that can be read. */
@@ -112,7 +128,12 @@ function countMappings(device: BlockDevice, root: number | undefined): number | 
   return isWhole ? count : null;
 }
 
-function compare(device: BlockDevice, root: number, candidateRoot: number) {
+/** @param latest - The device's tree, and how many mappings are in it according to its details. */
+function compare(
+  device: BlockDevice,
+  { root, expected }: { readonly root: number; readonly expected: number | undefined },
+  candidateRoot: number,
+) {
   const before = new RunList();
   const after = new RunList();
   const ranges: PreviewRange[] = [];
@@ -121,7 +142,7 @@ function compare(device: BlockDevice, root: number, candidateRoot: number) {
     lost: (begin, end) =>
       ranges.push({ kind: 'unreadable', begin, end: end === Number.POSITIVE_INFINITY ? null : end }),
   });
-  const isWhole = ranges.length === 0;
+  const unreadable = [...ranges];
   salvageMappings(device, candidateRoot, {
     map: (virtual, data, length) => after.push(virtual, data, length),
     lost: () => undefined,
@@ -137,10 +158,31 @@ function compare(device: BlockDevice, root: number, candidateRoot: number) {
   ranges.sort((a, b) => a.begin - b.begin);
   return {
     ...counts,
-    lost: isWhole ? counts.lost : null,
+    ...loss(counts, unreadable, { expected, after }),
     fate: ranges.length === 0 ? ('kept' as const) : ('changed' as const),
     ranges,
   };
+}
+
+/** Where the latest state cannot be read, the candidate's mappings may be those that were there, or not. */
+function loss(
+  counts: { readonly kept: number; readonly changed: number; readonly lost: number },
+  unreadable: readonly PreviewRange[],
+  { expected, after }: { readonly expected: number | undefined; readonly after: RunList },
+): Loss {
+  if (unreadable.length === 0) return exactly(counts.lost);
+  if (expected === undefined) return between(counts.lost, null);
+  const unread = Math.max(0, expected - counts.kept - counts.changed - counts.lost);
+  let maybe = 0;
+  for (let i = 0; i < after.length; i++) {
+    const begin = after.virtual[i]!;
+    const end = begin + after.count[i]!;
+    for (const range of unreadable) {
+      const upTo = Math.min(end, range.end ?? end);
+      maybe += Math.max(0, upTo - Math.max(begin, range.begin));
+    }
+  }
+  return between(counts.lost + Math.max(0, unread - maybe), counts.lost + unread);
 }
 
 type Difference = 'kept' | 'changed' | 'lost' | 'revived';
