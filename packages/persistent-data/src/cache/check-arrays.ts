@@ -4,7 +4,7 @@ import { maskOf, popcount, wordsFor } from '../bitset/index.ts';
 import { CACHE_MAPPING_DIRTY, CACHE_MAPPING_VALID } from '../format/index.ts';
 import { flagsAt, originAt } from './mapping.ts';
 import { OriginSet } from './origin-set.ts';
-import { type CacheSuperblock, originBlocks } from './superblock.ts';
+import { type CacheSuperblock, isCleanShutdown, originBlocks } from './superblock.ts';
 
 /** A cache's arrays. */
 export type ArrayKind = 'mappings' | 'dirty-bits' | 'hints' | 'discards';
@@ -147,12 +147,10 @@ export function* checkDirtyBits(
 /** Checks the array of hints, if there is one. Their values are the policy's business. */
 export function* checkHints(arrays: BulkArrayChecker, superblock: CacheSuperblock): Generator<Finding, boolean> {
   const { hintRoot, cacheBlocks, policy } = superblock;
-  if (hintRoot === 0 || policy.hintSize === 0) {
-    if (hintRoot === 0) return true;
-    // Its blocks count, although nobody reads it.
-    return (yield* arrays.check(hintRoot, { kind: KIND.hints, valueSize: 4, length: 0 })).isWhole;
-  }
-  return (yield* arrays.check(hintRoot, { kind: KIND.hints, valueSize: 4, length: cacheBlocks })).isWhole;
+  if (hintRoot === 0) return true;
+  // Its blocks count, although nobody reads it: a cache that grew gets new hints when it is shut down in order.
+  const isUsed = policy.hintSize > 0 && isCleanShutdown(superblock);
+  return (yield* arrays.check(hintRoot, { kind: KIND.hints, valueSize: 4, length: isUsed ? cacheBlocks : 0 })).isWhole;
 }
 
 /** Checks the bitset of discards, if there is one. */

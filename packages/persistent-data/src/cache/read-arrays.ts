@@ -6,7 +6,7 @@ import { CACHE_MAPPING_VALID, CACHE_SUPERBLOCK_VALIDATOR, SUPERBLOCK_LOCATION } 
 import type { BlockDevice } from '../io/index.ts';
 import type { ArrayKind } from './check-arrays.ts';
 import { flagsAt, isDirtyEntry, originAt } from './mapping.ts';
-import { type CacheSuperblock, readCacheSuperblock, supportedVersion } from './superblock.ts';
+import { type CacheSuperblock, isCleanShutdown, readCacheSuperblock, supportedVersion } from './superblock.ts';
 
 /** What is done about what cannot be read. Without it, reading ends there, with a `CorruptionError`. */
 export type OnLost = (kind: ArrayKind, finding: Finding) => void;
@@ -115,12 +115,17 @@ export class CacheReader {
     let first: Finding | undefined;
     let step = check.next();
     for (; !step.done; step = check.next()) {
-      if (step.value.severity !== 'fatal') continue;
+      if (step.value.severity !== 'fatal' || (kind === 'hints' && this.#mayLack(step.value))) continue;
       first ??= step.value;
       this.#lost(kind, step.value);
     }
     // Without mappings there is nothing to go on with.
     if (kind === 'mappings' && step.value.rootIsLost && first !== undefined) throw corruption(first);
+  }
+
+  /** A cache that grew gets hints for its new blocks when it is shut down in order. */
+  #mayLack({ code }: Finding): boolean {
+    return !isCleanShutdown(this.superblock) && ['array.gap', 'array.not-full', 'array.too-short'].includes(code);
   }
 
   #lost(kind: ArrayKind, finding: Finding): void {
