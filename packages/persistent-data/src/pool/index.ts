@@ -11,5 +11,17 @@ export type { NamedPoolStatus, PoolCreateOptions, PoolOptions, VolumeInfo } from
 export { Pool } from './pool.ts';
 export { type FolderKind, kindOfFolder, POOL_FILES, type PoolDevices } from './pool-folder.ts';
 export { PoolVolume } from './pool-volume.ts';
+export { type ReceiveOptions, type ReceiveOutcome, receiveVolume } from './receive.ts';
+export { type SendOptions, sendVolume } from './send.ts';
+export {
+  PAYLOAD_BYTES,
+  parseHead,
+  RECORD,
+  RecordReader,
+  type RecordType,
+  RecordWriter,
+  type StreamHead,
+  type StreamRecord,
+} from './stream-record.ts';
 export { checkVolumeName, MAX_NAME_BYTES } from './volume-name.ts';
 export type { VolumeRecord } from './volume-record.ts';

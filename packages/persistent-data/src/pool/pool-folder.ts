@@ -146,7 +146,7 @@ export function hostFreeBytes(folder: string): number {
 }
 
 /** The default length of a pool's metadata in blocks: what a kernel's tools would take, at least 4 MiB; it grows by itself. */
-export function defaultMetadataBlocks(dataBytes: number, blockBytes: number): number {
+export function metadataBlocksFor(dataBytes: number, blockBytes: number): number {
   const bytes = Math.max(4 * 2 ** 20, Math.min((dataBytes / blockBytes) * 64, 256 * 2 ** 20));
   return Math.ceil(bytes / BLOCK_SIZE);
 }

@@ -1,25 +1,17 @@
 import { ReadOnlyError, StateError, unixMs } from '../base/index.ts';
-import { BLOCK_SIZE } from '../io/index.ts';
-import { ThinMetadata } from '../thin/index.ts';
-import { type PoolChanges, type PoolEvent, ThinPool } from '../thin-pool/index.ts';
-import { freeDeviceId, newRecord } from './new-record.ts';
+import { type PoolEvent, ThinPool } from '../thin-pool/index.ts';
+import { ChangeQueue } from './change-queue.ts';
+import { formatPool } from './format-pool.ts';
+import { namedStatus } from './named-status.ts';
+import { newRecord } from './new-record.ts';
 import { OpenVolumes } from './open-volumes.ts';
 import type { NamedPoolStatus, PoolCreateOptions, PoolOptions, VolumeInfo } from './options.ts';
-import {
-  defaultMetadataBlocks,
-  hostFreeBytes,
-  makePoolFolder,
-  openPoolFolder,
-  type PoolDevices,
-} from './pool-folder.ts';
+import { openPoolFolder, type PoolDevices } from './pool-folder.ts';
 import { PoolVolume } from './pool-volume.ts';
 import { matchRows } from './reconcile.ts';
-import { Registry, type RowChange } from './registry.ts';
-import { checkVolumeName } from './volume-name.ts';
+import { Registry } from './registry.ts';
 import type { VolumeRecord } from './volume-record.ts';
 
-const DEFAULT_SIZE_BYTES = 16 * 2 ** 30;
-const DEFAULT_BLOCK_BYTES = 64 * 1024;
 /** 15.88 GiB, the format's limit. */
 const MAX_METADATA_BLOCKS = 4_161_600;
 
@@ -47,11 +39,8 @@ export class Pool {
   readonly #registry: Registry;
   readonly #volumes: OpenVolumes;
   readonly #closeDevices: () => void;
-  /** Changes wait for the one before. */
-  #lastChange: Promise<unknown> = Promise.resolve();
+  readonly #changes: ChangeQueue;
   #isClosed = false;
-  /** Why changes are over: one of them ended so that only opening again tells how. */
-  #failure: unknown;
 
   private constructor(devices: PoolDevices, options: PoolOptions, folder: string | undefined) {
     const { readOnly = false, reconcile = false, lowWaterBytes, onEvent, ...others } = options;
@@ -81,6 +70,8 @@ export class Pool {
       throw error;
     }
     this.#volumes = new OpenVolumes(this.#thinPool);
+    const parts = { registry: this.#registry, thinPool: this.#thinPool, volumes: this.#volumes };
+    this.#changes = new ChangeQueue({ ...parts, readOnly });
   }
 
   /**
@@ -90,20 +81,8 @@ export class Pool {
    * @throws {StateError} when something is in the folder. @throws {RangeError} for sizes that can't be.
    */
   static create(where: string | PoolDevices, options: PoolCreateOptions = {}): Pool {
-    const { sizeBytes = DEFAULT_SIZE_BYTES, blockBytes = DEFAULT_BLOCK_BYTES, ...others } = options;
-    if (!(Number.isSafeInteger(sizeBytes) && sizeBytes >= blockBytes)) {
-      throw new RangeError(`Cannot make a pool of ${sizeBytes} bytes: at least a block of ${blockBytes} is wanted`);
-    }
-    const fill = ({ metadata, data, registry }: PoolDevices): void => {
-      const nrDataBlocks = Math.floor(data.sizeBytes / blockBytes);
-      ThinMetadata.format(metadata, { dataBlockSizeSectors: blockBytes / 512, nrDataBlocks }).close();
-      Registry.format(registry, { uuid: globalThis.crypto.randomUUID(), blockBytes }).close();
-    };
-    if (typeof where !== 'string') {
-      fill(where);
-      return new Pool(where, others, undefined);
-    }
-    makePoolFolder(where, { metadataBlocks: defaultMetadataBlocks(sizeBytes, blockBytes), dataBytes: sizeBytes }, fill);
+    const { sizeBytes: _size, blockBytes: _block, ...others } = options;
+    formatPool(where, options);
     return Pool.open(where, others);
   }
 
@@ -175,9 +154,9 @@ export class Pool {
 
   /** Makes an empty volume. @throws {StateError} when the name is taken. */
   createVolume(name: string, options: { readonly sizeBytes: number }): Promise<void> {
-    return this.#inTurn(`make volume "${name}"`, async () => {
-      const record = newRecord(this.#newId(name), name, { sizeBytes: options.sizeBytes, readOnly: false });
-      await this.#change([{ put: record }], (changes) => changes.createThin(record.id));
+    return this.#changes.inTurn(`make volume "${name}"`, async () => {
+      const record = newRecord(this.#changes.newId(name), name, { sizeBytes: options.sizeBytes, readOnly: false });
+      await this.#changes.change([{ put: record }], (changes) => changes.createThin(record.id));
     });
   }
 
@@ -186,13 +165,17 @@ export class Pool {
    * @param options.writable - Whether it can be written at once: a clone. Default: false.
    */
   createSnapshot(origin: string, name: string, options: { readonly writable?: boolean } = {}): Promise<void> {
-    return this.#inTurn(`make snapshot "${name}"`, async () => {
+    return this.#changes.inTurn(`make snapshot "${name}"`, async () => {
       const from = this.#whole(origin);
       const readOnly = !(options.writable ?? false);
-      const record = newRecord(this.#newId(name), name, { sizeBytes: from.sizeBytes, readOnly, origin: from.id });
+      const record = newRecord(this.#changes.newId(name), name, {
+        sizeBytes: from.sizeBytes,
+        readOnly,
+        origin: from.id,
+      });
       // The same content: what is received from it can be told by either.
       const received = readOnly && from.readOnly ? { receivedUuid: from.receivedUuid || from.uuid } : {};
-      await this.#change([{ put: { ...record, ...received } }], (changes) =>
+      await this.#changes.change([{ put: { ...record, ...received } }], (changes) =>
         changes.createSnapshot({ snapshot: record.id, origin: from.id }),
       );
     });
@@ -200,12 +183,12 @@ export class Pool {
 
   /** Gives a volume, which nobody may have open for writing, the content and size of another one, which stays. */
   rollback(name: string, to: string): Promise<void> {
-    return this.#inTurn(`roll volume "${name}" back`, async () => {
+    return this.#changes.inTurn(`roll volume "${name}" back`, async () => {
       const record = this.#whole(name);
       const target = this.#whole(to);
       if (record.readOnly) throw new ReadOnlyError(`Cannot roll volume "${name}" back: it is read-only`);
       this.#volumes.refuseUsed('roll back', record);
-      await this.#change([{ put: { ...record, sizeBytes: target.sizeBytes } }], (changes) =>
+      await this.#changes.change([{ put: { ...record, sizeBytes: target.sizeBytes } }], (changes) =>
         changes.rollbackThin({ thin: record.id, snapshot: target.id }),
       );
     });
@@ -213,12 +196,12 @@ export class Pool {
 
   /** Gives a volume the content of a snapshot, which goes. Nobody may have one of them open. */
   merge(snapshot: string, into: string): Promise<void> {
-    return this.#inTurn(`merge volume "${snapshot}"`, async () => {
+    return this.#changes.inTurn(`merge volume "${snapshot}"`, async () => {
       const from = this.#whole(snapshot);
       const record = this.#whole(into);
       if (record.readOnly) throw new ReadOnlyError(`Cannot merge into volume "${into}": it is read-only`);
       for (const each of [from, record]) this.#volumes.refuseUsed('merge', each);
-      await this.#change([{ remove: from.id }, { put: { ...record, sizeBytes: from.sizeBytes } }], (changes) =>
+      await this.#changes.change([{ remove: from.id }, { put: { ...record, sizeBytes: from.sizeBytes } }], (changes) =>
         changes.mergeSnapshot({ snapshot: from.id, origin: record.id }),
       );
     });
@@ -226,32 +209,32 @@ export class Pool {
 
   /** Deletes a volume that nobody has open. What others share stays. */
   deleteVolume(name: string): Promise<void> {
-    return this.#inTurn(`delete volume "${name}"`, async () => {
+    return this.#changes.inTurn(`delete volume "${name}"`, async () => {
       const record = this.record(name);
       this.#volumes.refuseUsed('delete', record);
-      await this.#change([{ remove: record.id }], (changes) => changes.deleteThin(record.id));
+      await this.#changes.change([{ remove: record.id }], (changes) => changes.deleteThin(record.id));
     });
   }
 
   /** Gives a volume another name. */
   renameVolume(name: string, to: string): Promise<void> {
-    return this.#inTurn(`rename volume "${name}"`, async () => {
+    return this.#changes.inTurn(`rename volume "${name}"`, async () => {
       const record = this.record(name);
-      this.#refuseTaken(to);
-      await this.#writeRow({ ...record, name: to });
+      this.#changes.refuseTaken(to);
+      await this.#changes.writeRow({ ...record, name: to });
     });
   }
 
   /** Makes a volume read-only, or writable. @throws {StateError} when somebody can write to it. */
   protect(name: string, readOnly: boolean): Promise<void> {
-    return this.#inTurn(`protect volume "${name}"`, async () => {
+    return this.#changes.inTurn(`protect volume "${name}"`, async () => {
       const record = this.#whole(name);
       if (record.readOnly === readOnly) return;
       this.#volumes.refuseWritten('protect', record);
       // From now on the content may change: nothing that was sent before is based on it any more.
       const fresh = readOnly ? {} : { uuid: globalThis.crypto.randomUUID(), receivedUuid: '' };
       if (readOnly) await this.#thinPool.flush();
-      await this.#writeRow({ ...record, readOnly, ...fresh });
+      await this.#changes.writeRow({ ...record, readOnly, ...fresh });
     });
   }
 
@@ -260,7 +243,7 @@ export class Pool {
    * one, with zeros there.
    */
   resizeVolume(name: string, sizeBytes: number): Promise<void> {
-    return this.#inTurn(`resize volume "${name}"`, async () => {
+    return this.#changes.inTurn(`resize volume "${name}"`, async () => {
       const record = this.#whole(name);
       if (record.readOnly) throw new ReadOnlyError(`Cannot resize volume "${name}": it is read-only`);
       this.#volumes.refuseUsed('resize', record);
@@ -268,7 +251,7 @@ export class Pool {
       try {
         await entry.thin.resize(sizeBytes);
         await entry.thin.flush();
-        await this.#writeRow({ ...record, sizeBytes });
+        await this.#changes.writeRow({ ...record, sizeBytes });
       } finally {
         this.#volumes.giveBack(entry, true);
       }
@@ -277,7 +260,7 @@ export class Pool {
 
   /** Makes the data longer; requests that wait for space go on. @throws {RangeError} when it would be shorter. */
   grow(sizeBytes: number): Promise<void> {
-    return this.#inTurn('grow the pool', async () => {
+    return this.#changes.inTurn('grow the pool', async () => {
       const now = this.status().dataBytes;
       if (!(Number.isSafeInteger(sizeBytes) && sizeBytes >= now)) {
         throw new RangeError(`Cannot grow the pool to ${sizeBytes} bytes: it has ${now}, at least that is wanted`);
@@ -289,24 +272,7 @@ export class Pool {
   /** How the pool is. Costs nothing. */
   status(): NamedPoolStatus {
     this.#refuseClosed('tell the status');
-    const info = this.#thinPool.info;
-    const rows = this.#registry.rows();
-    return {
-      uuid: this.uuid,
-      mode: info.mode,
-      reason: info.reason,
-      transactionId: Number(info.transactionId),
-      blockBytes: info.blockBytes,
-      dataBytes: info.nrDataBlocks * info.blockBytes,
-      usedDataBytes: info.usedDataBlocks * info.blockBytes,
-      metadataBytes: info.nrMetadataBlocks * BLOCK_SIZE,
-      usedMetadataBytes: info.usedMetadataBlocks * BLOCK_SIZE,
-      nrVolumes: rows.length,
-      promisedBytes: rows.reduce((sum, { sizeBytes }) => sum + sizeBytes, 0),
-      nrWaiting: info.nrWaiting,
-      needsCheck: info.needsCheck,
-      hostFreeBytes: this.folder === undefined ? undefined : hostFreeBytes(this.folder),
-    };
+    return namedStatus(this.#thinPool.info, this.#registry, this.folder);
   }
 
   /** Makes everything durable that was answered before, of all volumes. */
@@ -319,11 +285,12 @@ export class Pool {
     name: string,
     make: { sizeBytes: number; base: VolumeRecord | undefined; uuid: string },
   ): Promise<void> {
-    await this.#inTurn(`receive volume "${name}"`, async () => {
-      const { sizeBytes, base, uuid } = make;
+    await this.#changes.inTurn(`receive volume "${name}"`, async () => {
+      const { base, uuid } = make;
+      const sizeBytes = Math.max(make.sizeBytes, base?.sizeBytes ?? 0);
       const options = { sizeBytes, readOnly: true, origin: base?.id };
-      const record = { ...newRecord(this.#newId(name), name, options), receivedUuid: uuid, receivedTo: 0 };
-      await this.#change([{ put: record }], (changes) => {
+      const record = { ...newRecord(this.#changes.newId(name), name, options), receivedUuid: uuid, receivedTo: 0 };
+      await this.#changes.change([{ put: record }], (changes) => {
         if (base === undefined) changes.createThin(record.id);
         else changes.createSnapshot({ snapshot: record.id, origin: base.id });
       });
@@ -337,19 +304,38 @@ export class Pool {
     return this.#open(record, false);
   }
 
-  /** @internal Notes how much has been received, durably; with `undefined` that it is whole. */
-  noteReceived(
+  /** @internal Notes that all bytes below `receivedTo` have been received, durably. */
+  noteReceived(name: string, receivedTo: number): Promise<void> {
+    return this.#changes.inTurn(`receive volume "${name}"`, () =>
+      this.#changes.writeRow({ ...this.record(name), receivedTo }),
+    );
+  }
+
+  /** @internal A volume has been received whole. */
+  endReceive(
     name: string,
-    change: Partial<Pick<VolumeRecord, 'receivedTo' | 'readOnly' | 'receivedUuid'>>,
+    { sizeBytes, writable }: { readonly sizeBytes: number; readonly writable: boolean },
   ): Promise<void> {
-    return this.#inTurn(`receive volume "${name}"`, () => this.#writeRow({ ...this.record(name), ...change }));
+    return this.#changes.inTurn(`receive volume "${name}"`, async () => {
+      const record = this.record(name);
+      const entry = this.#volumes.take(record, true);
+      try {
+        // It may have been made from a longer one.
+        await entry.thin.resize(sizeBytes);
+        await entry.thin.flush();
+      } finally {
+        this.#volumes.giveBack(entry, true);
+      }
+      const receivedUuid = writable ? '' : record.receivedUuid;
+      await this.#changes.writeRow({ ...record, sizeBytes, readOnly: !writable, receivedUuid, receivedTo: undefined });
+    });
   }
 
   /** Commits, closes all volumes, gives the files back. Idempotent. */
   async close(): Promise<void> {
     if (this.#isClosed) return;
     this.#isClosed = true;
-    await this.#lastChange.catch(() => undefined);
+    await this.#changes.close();
     try {
       await this.#thinPool.close();
     } finally {
@@ -365,61 +351,6 @@ export class Pool {
   #open(record: VolumeRecord, readOnly: boolean): PoolVolume {
     const entry = this.#volumes.take(record, !readOnly);
     return new PoolVolume(entry, readOnly, () => this.#volumes.giveBack(entry, !readOnly));
-  }
-
-  /** Makes a change when those before it have ended. */
-  #inTurn<R>(action: string, change: () => Promise<R>): Promise<R> {
-    const turn = this.#lastChange.then(() => {
-      this.#refuseClosed(action);
-      if (this.readOnly) throw new ReadOnlyError(`Cannot ${action}: the pool was opened read-only`);
-      if (this.#failure !== undefined) {
-        const text = `Cannot ${action}: an earlier change failed, the pool has to be opened again`;
-        throw new ReadOnlyError(text, { cause: this.#failure });
-      }
-      return change();
-    });
-    this.#lastChange = turn.catch(() => undefined);
-    return turn;
-  }
-
-  /** A change of names and of the pool: see {@link Registry}. */
-  async #change(rows: readonly RowChange[], make: (changes: PoolChanges) => void): Promise<void> {
-    const next = await this.#registry.intend(rows);
-    try {
-      await this.#thinPool.change((changes) => {
-        make(changes);
-        changes.setTransactionId({ expected: this.#registry.transactionId, next });
-      });
-    } catch (error) {
-      const { mode } = this.#thinPool.info;
-      // After a failed write nobody knows whether the commit is on the disk: the next opening sees it.
-      if (mode === 'read_only' || mode === 'fail') this.#failure = error;
-      else await this.#registry.forget();
-      throw error;
-    }
-    await this.#registry.settle();
-    for (const row of rows) if ('put' in row) this.#noteRecord(row.put);
-  }
-
-  /** A change of a row alone. */
-  async #writeRow(record: VolumeRecord): Promise<void> {
-    await this.#registry.write([{ put: record }]);
-    this.#noteRecord(record);
-  }
-
-  #noteRecord(record: VolumeRecord): void {
-    const entry = this.#volumes.get(record.id);
-    if (entry !== undefined) entry.record = record;
-  }
-
-  #newId(name: string): number {
-    this.#refuseTaken(name);
-    return freeDeviceId(this.#registry.rows());
-  }
-
-  #refuseTaken(name: string): void {
-    checkVolumeName(name);
-    if (this.has(name)) throw new StateError(`Cannot use the name "${name}": a volume has it`);
   }
 
   /** The record of a volume that is not being received. */
@@ -447,7 +378,7 @@ export class Pool {
   /** Doubles the metadata: its file is sparse, and who serves volumes does not want to care. Where that fails the pool's mode tells it in time. */
   #growMetadata(): void {
     const wanted = Math.min(MAX_METADATA_BLOCKS, this.#thinPool.info.nrMetadataBlocks * 2);
-    this.#inTurn('grow the metadata', () => this.#thinPool.resizeMetadata(wanted)).catch(() => undefined);
+    this.#changes.inTurn('grow the metadata', () => this.#thinPool.resizeMetadata(wanted)).catch(() => undefined);
   }
 
   #refuseClosed(action: string): void {
