@@ -45,7 +45,7 @@ const SHAPES: readonly ThinScriptShape[] = [
 const pools = new Map<number, ThinPatient>();
 
 /** Pool number `index` of those that are mutated: the same for all seeds. */
-async function patientNumber(index: number): Promise<ThinPatient> {
+export async function patientNumber(index: number): Promise<ThinPatient> {
   const known = pools.get(index);
   if (known !== undefined) return known;
   const random = new Random(1_000_000 + index);

@@ -3,9 +3,20 @@
 import { KeptVersions } from 'persistent-data/disk-space-map';
 import { NODE_VALIDATOR } from 'persistent-data/format';
 import { MemoryDevice } from 'persistent-data/io';
-import { auditThin, Random, randomThinScript, ThinPlayer, type ThinScript } from 'persistent-data/testing';
+import { Store, u32 } from 'persistent-data/store';
+import {
+  auditThin,
+  FaultDevice,
+  makeStore,
+  Random,
+  randomThinScript,
+  StorePatient,
+  ThinPlayer,
+  type ThinScript,
+} from 'persistent-data/testing';
 import { checkThin, type ThinMetadata } from 'persistent-data/thin';
-import { afterEach, expect, test, vi } from 'vitest';
+import { TransactionManager } from 'persistent-data/transaction-manager';
+import { afterEach, describe, expect, test, vi } from 'vitest';
 import { crashStore } from './crash-store.ts';
 import { crashThin, type ThinCrashCase } from './crash-thin.ts';
 import { bitRotProblem } from './fault.ts';
@@ -58,6 +69,16 @@ test('the crash harness catches that blocks of the last commit are allocated', a
   vi.spyOn(KeptVersions.prototype, 'with').mockReturnValue([]);
   expect(await crash({})).toMatch(/crash point/);
 });
+
+test.each(['inc', 'dec'] as const)(
+  'the crash harness catches that one %s of a reference count is skipped',
+  async (name) => {
+    const skipOne = ({ core: { tm } }: ThinMetadata): void => {
+      vi.spyOn(tm, name).mockImplementationOnce(() => undefined);
+    };
+    expect(await crash({ options: { ...OPTIONS, onOpen: skipOne } })).toMatch(/crash point/);
+  },
+);
 
 test('the player catches that a data block of the last commit is allocated', async () => {
   vi.spyOn(KeptVersions.prototype, 'with').mockReturnValue([]);
@@ -138,4 +159,62 @@ test('the crash harness of the Store catches a compact copy that is put in place
   expect(await crashStore(each)).toMatchObject({ problem: undefined, nrCompactions: 1 });
   const { problem } = await crashStore({ ...each, copy: { dropFlush: () => true } });
   expect(problem).toMatch(/after the file was replaced/);
+});
+
+describe('the harnesses of the Store', () => {
+  const each = {
+    script: randomStoreScript(new Random(3), 30, 300),
+    options: { journalBlocks: 4, cacheBytes: 131072 },
+    limit: 30,
+    seed: 1,
+  };
+
+  test('catch that blocks of the last checkpoint are allocated', async () => {
+    vi.spyOn(KeptVersions.prototype, 'with').mockReturnValue([]);
+    expect((await crashStore(each)).problem).toBeDefined();
+  });
+
+  test.each(['inc', 'dec'] as const)('catch that %s of a reference count is skipped now and then', async (name) => {
+    let nrCalls = 0;
+    const original = TransactionManager.prototype[name];
+    vi.spyOn(TransactionManager.prototype, name).mockImplementation(function (this: TransactionManager, block: number) {
+      nrCalls += 1;
+      if (nrCalls % 3 !== 0) original.call(this, block);
+    });
+    const script: StoreScript = [
+      ['set', 0, 1, 3000, 5],
+      ['snapshot', 1],
+      ['set', 0, 40, 1, 7],
+      ['snapshot', 2],
+      ['set', 0, 1500, 1, 7],
+      ['remove', 1],
+      ['unset', 0, 1, 3000],
+      ['remove', 2],
+      ['checkpoint'],
+    ];
+    const { problem } = await crashStore({ ...each, script });
+    expect([nrCalls, problem]).toEqual([expect.anything(), expect.stringMatching(/check finds|count/)]);
+    expect(nrCalls).toBeGreaterThan(3);
+  });
+
+  test('catch that the checksum of nodes is not verified', () => {
+    const device = makeStore({
+      collections: [{ name: 't', kind: 'tree', length: 3000 }],
+      options: { journalBlocks: 4 },
+    });
+    const [leaf = 0] = new StorePatient(device).nodesWith(100, false);
+    /** What a look at all of a tree says, with a wrong bit in one of its values. */
+    const look = (): string => {
+      const faults = [{ kind: 'bitRot' as const, block: leaf, bit: 8 * 4000 }];
+      const store = Store.open(new FaultDevice(device, { faults }), { readOnly: true });
+      try {
+        return [...store.tree('t', { value: u32 })].every(([key, value]) => key === value) ? 'right' : 'wrong';
+      } catch (error) {
+        return (error as Error).name;
+      }
+    };
+    expect(look()).toBe('CorruptionError');
+    vi.spyOn(NODE_VALIDATOR, 'check').mockImplementation(() => undefined);
+    expect(look()).toBe('wrong');
+  });
 });
