@@ -57,6 +57,13 @@ const CALLS: Readonly<Record<string, Call>> = {
   cache_detach: { argv: ['--metadata-device', files.cache], input: files.cache },
   cache_generate_metadata: { argv: ['-o', output] },
   cache_generate_damage: { argv: ['-o', output, '--kind', 'leak'] },
+  era_check: { argv: [files.era], input: files.era },
+  era_dump: { argv: [files.era], input: files.era },
+  era_restore: { argv: ['-i', files.eraXml, '-o', output], input: files.eraXml, output, isRestore: true },
+  era_repair: { argv: ['-i', files.era, '-o', output], input: files.era, output },
+  era_invalidate: { argv: ['--written-since', '2', files.era], input: files.era },
+  era_generate_metadata: { argv: ['-o', output] },
+  era_generate_damage: { argv: ['-o', output, '--kind', 'leak'] },
   completion: { argv: ['bash'] },
   man: { argv: ['thin_check'] },
 };

@@ -51,6 +51,19 @@ export const SMALL_XML = `<superblock uuid="" time="0" transaction="1" version="
   </device>
 </superblock>`;
 
+/** XML of small era metadata. */
+const SMALL_ERA_XML = `<superblock uuid="" block_size="128" nr_blocks="100" current_era="3">
+  <writeset era="2" nr_bits="100">
+    <marked block_begin="60" len="8"/>
+  </writeset>
+  <writeset era="3" nr_bits="100">
+    <bit block="3" value="true"/>
+  </writeset>
+  <era_array>
+    <era block="9" era="1"/>
+  </era_array>
+</superblock>`;
+
 /** XML of a small cache. */
 export const SMALL_CACHE_XML = `<superblock uuid="" block_size="128" nr_cache_blocks="64" policy="smq" hint_width="4">
   <mappings>
@@ -72,11 +85,15 @@ export function makeFiles(folder: string) {
   };
   writeFileSync(path('metadata'), goldenImage('scripted', '06-write-snapshot').bytes());
   writeFileSync(path('xml'), SMALL_XML.padEnd(8192, '\n'));
+  writeFileSync(path('era'), goldenImage('era', 'eras-clean').bytes());
+  writeFileSync(path('era-xml'), SMALL_ERA_XML.padEnd(8192, '\n'));
   writeFileSync(path('cache'), goldenImage('cache', 'v2-empty').bytes());
   writeFileSync(path('cache-xml'), SMALL_CACHE_XML.padEnd(8192, '\n'));
   return {
     metadata: path('metadata'),
     xml: path('xml'),
+    era: path('era'),
+    eraXml: path('era-xml'),
     cache: path('cache'),
     cacheXml: path('cache-xml'),
     missing: path('missing'),
