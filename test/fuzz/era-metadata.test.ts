@@ -71,7 +71,9 @@ function use(device: MemoryDevice, random: Random): void {
   });
   if (era === undefined) return;
   const opened = era;
-  const nrBlocks = Math.max(1, opened.nrBlocks);
+  // A device that says that it has no blocks has none to ask for.
+  if (opened.nrBlocks === 0) return;
+  const { nrBlocks } = opened;
   const steps: Record<string, () => unknown> = {
     eraOf: () => opened.eraOf(random.below(nrBlocks)),
     archivedEras: () => opened.archivedEras(),

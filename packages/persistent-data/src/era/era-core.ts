@@ -147,6 +147,14 @@ export class EraCore {
     this.currentEra++;
   }
 
+  /** What the era array says of a block. @throws {CorruptionError} when it is too short. */
+  digestedEraOf(block: number): number {
+    const era = this.eras.get(this.eraArrayRoot, block);
+    if (era !== undefined) return era;
+    const message = `Cannot use the era array: it has no element ${block}, ${this.nrBlocks} are wanted`;
+    throw new CorruptionError(message, { block: this.eraArrayRoot, kind: 'btree_node', field: 'nrEntries' });
+  }
+
   /** Metadata blocks kept back, so that a commit or a digestion never lacks space: a tenth of the device, at most 4096. */
   get reservedBlocks(): number {
     return Math.min(4096, Math.floor(this.spaceMap.nrBlocks / 10));

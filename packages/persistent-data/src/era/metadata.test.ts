@@ -258,6 +258,7 @@ describe('failures', () => {
     expect(() => opened.eraOf(4000)).toThrow(CorruptionError);
     expect(() => opened.markWritten([4000])).toThrow(CorruptionError);
     expect(opened.eraOf(99)).toBe(1);
+    expect(() => opened.eraOf(200)).toThrow(CorruptionError);
   });
 
   test('the metadata space grows', () => {

@@ -213,7 +213,7 @@ export class EraMetadata {
       if (block >= writeset.nrBits) continue;
       if (longEnough(core, era, writeset, () => bits.test(block))) return era;
     }
-    return core.eras.get(core.eraArrayRoot, block) ?? 0;
+    return core.digestedEraOf(block);
   }
 
   /** Eras whose writesets are not digested yet, the oldest first. */
