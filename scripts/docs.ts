@@ -4,9 +4,13 @@
 
 import { readFileSync, writeFileSync } from 'node:fs';
 import { makeFormatPage } from './format-page.ts';
+import { makePerformanceToolsPage } from './performance-tools-page.ts';
 
 /** Generated pages: path from the repository's root, and what makes the whole text. */
-const PAGES: { path: string; make: () => string }[] = [{ path: 'docs/format.md', make: makeFormatPage }];
+const PAGES: { path: string; make: () => string }[] = [
+  { path: 'docs/format.md', make: makeFormatPage },
+  { path: 'docs/performance-tools.md', make: makePerformanceToolsPage },
+];
 
 const check = process.argv.includes('--check');
 for (const { path, make } of PAGES) {
