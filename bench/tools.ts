@@ -2,9 +2,9 @@
  * Speed and memory of the commands beside their peers: Debian 12's 0.9.0 (C++), if it is installed, and Debian 13's 1.1.0 (Rust), which
  * bench/tools/get-rust-tools.sh unpacks.
  *
- *   npm run bench -- tools [--family thin] [--only ROW] [--runs 5] [--n 10000000] [--json]
+ *   npm run bench -- tools [--family thin|cache|era] [--only ROW] [--runs 5] [--n N] [--json]
  *
- * `--family` and `--only` can be given several times, or with commas. Runs are interleaved: each round runs all programs once. Prints medians of wall and
+ * N is 10 million, for caches and era devices a million blocks. `--family` and `--only` can be given several times, or with commas. Runs are interleaved: each round runs all programs once. Prints medians of wall and
  * CPU time, and the largest peak of memory; ratios are of medians of wall time. With `--json`, a line for each row (bench/tools/result.ts). Inputs are made
  * once, in .cache/bench. Build before.
  */
@@ -13,13 +13,15 @@ import { existsSync } from 'node:fs';
 import { cpus, loadavg } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
+import { CACHE } from './tools/cache.ts';
+import { ERA } from './tools/era.ts';
 import type { ToolFamily, ToolRow } from './tools/family.ts';
 import { Inputs } from './tools/inputs.ts';
 import { type Figures, measure, type Sample, summarise } from './tools/measure.ts';
 import { type RowResult, TABLE_HEAD, tableLine } from './tools/result.ts';
 import { THIN } from './tools/thin.ts';
 
-const FAMILIES: readonly ToolFamily[] = [THIN];
+const FAMILIES: readonly ToolFamily[] = [THIN, CACHE, ERA];
 
 const ROOT = join(import.meta.dirname, '..');
 const FOLDER = join(ROOT, '.cache/bench');
@@ -33,12 +35,13 @@ const { values: options } = parseArgs({
     family: { type: 'string', multiple: true },
     only: { type: 'string', multiple: true },
     runs: { type: 'string', default: '5' },
-    n: { type: 'string', default: '10000000' },
+    n: { type: 'string' },
     json: { type: 'boolean', default: false },
   },
 });
 const runs = Number(options.runs);
-const n = Number(options.n);
+const DEFAULT_N = 10_000_000;
+const sizeOf = ({ defaultN = DEFAULT_N }: ToolFamily): number => Number(options.n ?? defaultN);
 const names = (given: readonly string[] | undefined): string[] => (given ?? []).flatMap((text) => text.split(','));
 const families = names(options.family);
 const only = names(options.only);
@@ -56,6 +59,7 @@ function programs(row: ToolRow, argv: readonly string[]): Map<string, string[]> 
 }
 
 function measureRow(family: ToolFamily, row: ToolRow): RowResult {
+  const n = sizeOf(family);
   const inputs = new Inputs(FOLDER, family, n, OURS);
   const argv = row.call
     .split(' ')
@@ -96,7 +100,7 @@ function measureRow(family: ToolFamily, row: ToolRow): RowResult {
 
 /** How ours stands to what is wanted. */
 function compare(
-  { goal, memoryGoalMib, aboveNodeMs: aboveNodeGoalMs }: ToolRow,
+  { goal, goalMs, memoryGoalMib, aboveNodeMs: aboveNodeGoalMs }: ToolRow,
   ours: Figures | undefined,
   peers: RowResult['peers'],
 ): Partial<RowResult> {
@@ -105,11 +109,13 @@ function compare(
   const aboveNodeMs = ours && peers.node && ours.wallMs - peers.node.wallMs;
   const reached: boolean[] = [];
   if (goal !== undefined) reached.push(ratio !== undefined && ratio <= goal);
+  if (goalMs !== undefined) reached.push(ours !== undefined && ours.wallMs <= goalMs);
   if (memoryGoalMib !== undefined) reached.push(ours !== undefined && ours.peakMib <= memoryGoalMib);
   if (aboveNodeGoalMs !== undefined) reached.push(aboveNodeMs !== undefined && aboveNodeMs <= aboveNodeGoalMs);
   return {
     ...(ratio === undefined ? {} : { ratio: Math.round(ratio * 100) / 100 }),
     ...(goal === undefined ? {} : { goal }),
+    ...(goalMs === undefined ? {} : { goalMs }),
     ...(memoryGoalMib === undefined ? {} : { memoryGoalMib }),
     ...(aboveNodeMs === undefined ? {} : { aboveNodeMs }),
     ...(aboveNodeGoalMs === undefined ? {} : { aboveNodeGoalMs }),
@@ -117,7 +123,7 @@ function compare(
   };
 }
 
-if (!options.json) console.log(`n = ${n}, ${runs} runs, medians of wall time; peaks of memory\n${TABLE_HEAD}`);
+if (!options.json) console.log(`${runs} runs, medians of wall time; peaks of memory\n${TABLE_HEAD}`);
 for (const family of FAMILIES) {
   if (families.length > 0 && !families.includes(family.name)) continue;
   for (const row of family.rows) {

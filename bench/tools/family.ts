@@ -1,6 +1,8 @@
 /** A family of commands, as `npm run bench -- tools` measures it. To add one, write a module beside this and list it in ../tools.ts. */
 export interface ToolFamily {
   readonly name: string;
+  /** The size of a run without `--n`; default 10 million. */
+  readonly defaultN?: number;
   /** By name: a row's words `@NAME` stand for the metadata, `@NAME.xml` for the text that it is restored from. */
   readonly inputs: Readonly<Record<string, ToolInput>>;
   readonly rows: readonly ToolRow[];
@@ -25,6 +27,8 @@ export interface ToolRow {
   readonly call: string;
   /** What is wanted: at most this many times the time of 1.1.0. */
   readonly goal?: number;
+  /** At most so many milliseconds. */
+  readonly goalMs?: number;
   /** At most so much memory, in MiB. */
   readonly memoryGoalMib?: number;
   /** At most so many milliseconds more than a program of Node's that does nothing. Such a row is measured beside that one. */

@@ -14,6 +14,8 @@ export interface RowResult {
   /** Medians: ours to those of 1.1.0. */
   readonly ratio?: number;
   readonly goal?: number;
+  /** Of the wall time. */
+  readonly goalMs?: number;
   readonly memoryGoalMib?: number;
   /** More than `node`, and at most so much. */
   readonly aboveNodeMs?: number;
@@ -36,6 +38,7 @@ export const TABLE_HEAD =
 export function tableLine({ family, row, ours, peers, ratio, goal, memoryGoalMib, ...rest }: RowResult): string {
   const goals = [
     goal === undefined ? '' : `≤ ${goal}`,
+    rest.goalMs === undefined ? '' : `≤ ${rest.goalMs} ms`,
     memoryGoalMib === undefined ? '' : `≤ ${memoryGoalMib} MiB`,
     rest.aboveNodeGoalMs === undefined ? '' : `node + ${rest.aboveNodeGoalMs} ms`,
   ];
