@@ -8,7 +8,7 @@ import { afterAll, beforeEach, expect, test, vi } from 'vitest';
 import { parseArguments } from '../arguments.ts';
 import { openCacheDataDevices } from '../cache-data-devices.ts';
 import { isSoundCache } from '../cache-writeback-run.ts';
-import { InterruptedError } from '../interruption.ts';
+import { InterruptedError } from '../interrupted-error.ts';
 import { Report } from '../report.ts';
 import { run as detach } from './cache-detach.ts';
 import { run as generateDamage } from './cache-generate-damage.ts';

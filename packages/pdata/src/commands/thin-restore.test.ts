@@ -6,7 +6,7 @@ import { checkThin, dumpThinXml } from 'persistent-data/thin';
 import { afterAll, beforeEach, expect, test, vi } from 'vitest';
 import { makePool, SNAPSHOT_POOL } from '../../../../test/structures/pools.ts';
 import { parseArguments } from '../arguments.ts';
-import { InterruptedError } from '../interruption.ts';
+import { InterruptedError } from '../interrupted-error.ts';
 import { COMMANDS } from './table.ts';
 import { run } from './thin-restore.ts';
 
