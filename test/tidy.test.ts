@@ -28,10 +28,24 @@ const LONG_ALLOWED: Record<string, string> = {};
 
 /** Sources whose tests are not beside them: source → the test that covers it. */
 const TESTED_ELSEWHERE: Record<string, string> = {
+  'packages/persistent-data/src/nbd/client-connection.ts': 'packages/persistent-data/src/nbd/server.test.ts',
+  'packages/persistent-data/src/nbd/option-data.ts': 'packages/persistent-data/src/nbd/negotiation.test.ts',
+  'packages/persistent-data/src/nbd/option-reply.ts': 'packages/persistent-data/src/nbd/negotiation.test.ts',
+  'packages/persistent-data/src/nbd/read-reply.ts': 'packages/persistent-data/src/nbd/transmission.test.ts',
+  'packages/persistent-data/src/nbd/reply.ts': 'packages/persistent-data/src/nbd/transmission.test.ts',
+  'packages/persistent-data/src/nbd/server-connection.ts': 'packages/persistent-data/src/nbd/server.test.ts',
+  'packages/persistent-data/src/testing/nbd-messages.ts': 'packages/persistent-data/src/nbd/negotiation.test.ts',
+  'packages/persistent-data/src/testing/nbd-model-export.ts': 'packages/persistent-data/src/nbd/transmission.test.ts',
+  'packages/persistent-data/src/testing/nbd-session-probe.ts':
+    'packages/persistent-data/src/nbd/server-session.test.ts',
   'packages/pdata/src/main.ts': 'test/package/package.test.ts',
   'packages/pdata/src/commands/completion.ts': 'packages/pdata/src/completion.test.ts',
   'packages/pdata/src/commands/man.ts': 'packages/pdata/src/completion.test.ts',
   'packages/pdata/src/commands/shell-table.ts': 'packages/pdata/src/completion.test.ts',
+  'packages/pdata/src/cache-check-grade.ts': 'packages/pdata/src/commands/cache-tools.test.ts',
+  'packages/pdata/src/cache-check-text.ts': 'packages/pdata/src/commands/cache-tools.test.ts',
+  'packages/pdata/src/cache-data-devices.ts': 'packages/pdata/src/commands/cache-writeback.test.ts',
+  'packages/pdata/src/cache-writeback-run.ts': 'packages/pdata/src/commands/cache-writeback.test.ts',
   'packages/pdata/src/check-command.ts': 'packages/pdata/src/commands/thin-check.test.ts',
   'packages/pdata/src/dump-command.ts': 'packages/pdata/src/commands/thin-tools.test.ts',
   'packages/pdata/src/print-amount.ts': 'packages/pdata/src/commands/thin-tools.test.ts',

@@ -86,7 +86,7 @@ export function randomConversation(random: Random): Uint8Array {
 
 /** Spoils bytes: some are changed, left out, doubled, or moved. */
 export function spoil(random: Random, bytes: Uint8Array): Uint8Array {
-  let result = bytes.slice();
+  let result: Uint8Array = bytes.slice();
   for (let i = random.below(6); i > 0 && result.byteLength > 0; i -= 1) {
     const at = random.chance(0.5) ? random.below(Math.min(200, result.byteLength)) : random.below(result.byteLength);
     const length = Math.min(result.byteLength - at, 1 + random.below(random.pick([2, 8, 64, 5000])));

@@ -2,16 +2,15 @@
 
 import { describe, expect, test } from 'vitest';
 import { ProtocolError, StateError, UnsupportedError } from '../base/index.ts';
-import { bytesOf, nbdString } from '../testing/index.ts';
+import { type BytesPart, bytesOf, nbdString } from '../testing/index.ts';
 import { type ClientAgreement, listExports, negotiate, requestTls } from './client-negotiation.ts';
 import { ClientOptions } from './client-options.ts';
 import { type ClientRequest, ClientTransmission } from './client-transmission.ts';
 
 const GREETING = bytesOf('NBDMAGIC', 'IHAVEOPT', [3, 2]);
 const UNSUP = 0x80000001;
-type Part = Parameters<typeof bytesOf>[number];
 
-const reply = (option: number, type: number, ...data: Part[]) => {
+const reply = (option: number, type: number, ...data: BytesPart[]) => {
   const bytes = bytesOf(...data);
   return bytesOf([0x0003e889045565a9n, 8], [option, 4], [type, 4], [bytes.byteLength, 4], bytes);
 };
@@ -37,7 +36,7 @@ async function go(...answers: Uint8Array[]): Promise<ClientAgreement> {
   return negotiate(options, { name: 'x', contexts: [], structured: false, extended: false });
 }
 
-const info = (...data: Part[]) => reply(7, 3, ...data);
+const info = (...data: BytesPart[]) => reply(7, 3, ...data);
 const ack = reply(7, 1);
 
 describe('negotiation', () => {
@@ -124,7 +123,7 @@ describe('negotiation', () => {
 type Form = 'simple' | 'structured' | 'extended';
 
 /** What becomes of one request that is answered so. */
-async function answered(form: Form, request: ClientRequest, ...answer: Part[]) {
+async function answered(form: Form, request: ClientRequest, ...answer: BytesPart[]) {
   const agreement: ClientAgreement = {
     size: 1 << 20,
     transmissionFlags: 0xffff,
@@ -148,7 +147,7 @@ async function answered(form: Form, request: ClientRequest, ...answer: Part[]) {
   return { result, broken };
 }
 
-const chunk = (type: number, done: 0 | 1, ...body: Part[]) => {
+const chunk = (type: number, done: 0 | 1, ...body: BytesPart[]) => {
   const bytes = bytesOf(...body);
   return bytesOf([0x668e33ef, 4], [done, 2], [type, 2], [1, 8], [bytes.byteLength, 4], bytes);
 };
@@ -214,7 +213,7 @@ describe('transmission', () => {
     expect((await long.result).get(3)).toEqual([{ length: 10, flags: 5 }]);
   });
 
-  test.each<[string, Form, ClientRequest, Part[]]>([
+  test.each<[string, Form, ClientRequest, BytesPart[]]>([
     ['a read that is answered in part', 'structured', read(), [chunk(1, 1, [100, 8], 'abc')]],
     ['a read that is answered with nothing', 'structured', read(), [chunk(0, 1)]],
     ['the same bytes twice', 'structured', read(), [chunk(1, 0, [100, 8], 'abcde'), chunk(1, 1, [100, 8], 'abcde')]],

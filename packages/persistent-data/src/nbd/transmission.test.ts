@@ -2,6 +2,7 @@
 
 import { describe, expect, test } from 'vitest';
 import {
+  type BytesPart,
   bytesOf,
   ModelExport,
   type ModelExportOptions,
@@ -35,7 +36,7 @@ function open(
 ) {
   const served = new ModelExport({ size: SIZE, ...model });
   const probe = new SessionProbe({ disk: served }, options);
-  const agree = {
+  const agree: Record<Form, Uint8Array[]> = {
     simple: [],
     structured: [nbdOption(OPTIONS.structuredReply)],
     extended: [nbdOption(OPTIONS.extendedHeaders)],
@@ -51,11 +52,11 @@ function open(
 }
 
 const simple = (error: number, cookie = 1) => bytesOf([0x67446698, 4], [error, 4], [cookie, 8]);
-const chunk = (type: number, done: 0 | 1, ...body: Parameters<typeof bytesOf>) => {
+const chunk = (type: number, done: 0 | 1, ...body: BytesPart[]) => {
   const bytes = bytesOf(...body);
   return bytesOf([0x668e33ef, 4], [done, 2], [type, 2], [1, 8], [bytes.byteLength, 4], bytes);
 };
-const extendedChunk = (type: number, done: 0 | 1, offset: number, ...body: Parameters<typeof bytesOf>) => {
+const extendedChunk = (type: number, done: 0 | 1, offset: number, ...body: BytesPart[]) => {
   const bytes = bytesOf(...body);
   return bytesOf([0x6e8a278c, 4], [done, 2], [type, 2], [1, 8], [offset, 8], [bytes.byteLength, 8], bytes);
 };

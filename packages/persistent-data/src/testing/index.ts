@@ -35,6 +35,7 @@ export {
 export type { CallKind, Fault, FaultMoment } from './fault.ts';
 export { FaultDevice, type FaultDeviceOptions } from './fault-device.ts';
 export {
+  type BytesPart,
   bytesOf,
   type NbdRequestFields,
   nbdContextData,

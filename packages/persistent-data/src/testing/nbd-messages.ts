@@ -1,9 +1,10 @@
 /** Messages of an NBD client, as bytes: right ones, and with little effort wrong ones. */
 
+/** A text, bytes, or a number with its size in bytes. */
+export type BytesPart = string | Uint8Array | readonly [value: number | bigint, size: 1 | 2 | 4 | 8];
+
 /** Bytes of numbers and texts, one after the other: `[value, size]` is big-endian, `size` bytes. */
-export function bytesOf(
-  ...parts: readonly (string | Uint8Array | readonly [value: number | bigint, size: 1 | 2 | 4 | 8])[]
-): Uint8Array {
+export function bytesOf(...parts: readonly BytesPart[]): Uint8Array {
   const all = parts.map((part) => {
     if (typeof part === 'string') return new TextEncoder().encode(part);
     if (part instanceof Uint8Array) return part;

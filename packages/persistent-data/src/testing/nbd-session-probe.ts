@@ -11,6 +11,7 @@ import {
   type SessionLimits,
   type SessionLink,
 } from '../nbd/index.ts';
+import { bytesOf } from './nbd-messages.ts';
 
 export interface SessionProbeOptions {
   readonly tls?: 'none' | 'required';
@@ -63,9 +64,7 @@ export class SessionProbe implements SessionLink {
 
   /** What it sent since the last call. */
   take(): Uint8Array {
-    const result = Buffer.concat(this.#sent);
-    this.#sent.length = 0;
-    return new Uint8Array(result);
+    return bytesOf(...this.#sent.splice(0));
   }
 
   /** From now on what is sent stays, until {@link release}. */
