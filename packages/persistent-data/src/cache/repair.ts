@@ -98,7 +98,8 @@ export function repairCache(
 function partOf(kind: ArrayKind, { block, message, keys }: Finding): LostPart {
   const scale = kind === 'dirty-bits' ? WORD_BITS : 1;
   const begin = keys === undefined ? 0 : Number(keys.begin) * scale;
-  const end = keys === undefined || keys.end >= 1n << 53n ? Number.POSITIVE_INFINITY : Number(keys.end) * scale;
+  const last = keys === undefined ? Number.POSITIVE_INFINITY : Number(keys.end) * scale;
+  const end = Number.isSafeInteger(last) ? last : Number.POSITIVE_INFINITY;
   return { kind, message, begin, end, ...(block === undefined ? {} : { block }) };
 }
 
