@@ -33,4 +33,8 @@ export interface BitmapIndex {
 /** The bitmap blocks of a kept version. */
 export interface FrozenIndex {
   bitmapBlock(index: number): number;
+  /**
+   * Visits the bitmaps whose blocks differ from those of another version of the same map, O(differences). Absent where all bitmaps are known anyway.
+   */
+  forEachChanged?(other: FrozenIndex, visit: (index: number) => void): void;
 }

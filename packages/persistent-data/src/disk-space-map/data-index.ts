@@ -1,5 +1,5 @@
-import { CorruptionError } from '../base/index.ts';
-import { Btree, readU64, type ValueType, writeU64 } from '../btree/index.ts';
+import { CorruptionError, TWO_POW_32 } from '../base/index.ts';
+import { Btree, readU64, TreeDiff, type ValueType, writeU64 } from '../btree/index.ts';
 import { INDEX_ENTRY } from '../format/index.ts';
 import type { TransactionManager } from '../transaction-manager/index.ts';
 import { type BitmapIndex, emptyIndexEntry, type FrozenIndex, type IndexEntry } from './bitmap-index.ts';
@@ -44,6 +44,9 @@ export class DataIndex implements BitmapIndex {
     dirty: false,
     entry: emptyIndexEntry(),
   }));
+
+  /** Roots of the versions that are kept. */
+  readonly #rootOf = new WeakMap<FrozenIndex, number>();
 
   constructor(tm: TransactionManager) {
     this.#tree = new Btree(tm, { valueType: INDEX_ENTRY_TYPE });
@@ -98,7 +101,11 @@ export class DataIndex implements BitmapIndex {
     const { root } = this;
     // No array: a hostile superblock may speak of any number of bitmaps.
     const blocks = new Map<number, number>();
-    return {
+    const frozen: FrozenIndex = {
+      forEachChanged: (other, visit) => {
+        const diff = new TreeDiff(this.#tree, root, this.#rootOf.get(other) ?? root, { frozen: true });
+        while (diff.next()) visit(diff.keyHigh * TWO_POW_32 + diff.keyLow);
+      },
       bitmapBlock: (index) => {
         let block = blocks.get(index);
         if (block === undefined) {
@@ -108,6 +115,8 @@ export class DataIndex implements BitmapIndex {
         return block;
       },
     };
+    this.#rootOf.set(frozen, root);
+    return frozen;
   }
 
   #slotFor(index: number): Slot {

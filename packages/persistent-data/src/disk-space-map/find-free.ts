@@ -83,10 +83,11 @@ export function forEachFreed(
     }
     end = b + 1;
   };
-  for (let bitmap = 0; bitmap * ENTRIES_PER_BITMAP < nrBlocks; bitmap++) {
+  const compare = (bitmap: number): void => {
+    if (bitmap * ENTRIES_PER_BITMAP >= nrBlocks) return;
     const old = before.index.bitmapBlock(bitmap);
     const now = after.index.bitmapBlock(bitmap);
-    if (old === now) continue;
+    if (old === now) return;
     const first = bitmap * ENTRIES_PER_BITMAP;
     const to = Math.min(ENTRIES_PER_BITMAP, nrBlocks - first);
     const { words } = tm.blockManager.slab;
@@ -101,7 +102,9 @@ export function forEachFreed(
     }
     tm.unlock(oldBase);
     tm.unlock(nowBase);
-  }
+  };
+  if (before.index.forEachChanged) before.index.forEachChanged(after.index, compare);
+  else for (let bitmap = 0; bitmap * ENTRIES_PER_BITMAP < nrBlocks; bitmap++) compare(bitmap);
   if (begin >= 0) visit(begin, end);
 }
 

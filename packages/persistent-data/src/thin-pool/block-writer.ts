@@ -27,6 +27,7 @@ export function writeFresh(engine: PoolEngine, volume: VolumeState, change: Bloc
     const isZero = zeros.has(block);
     zeros.delete(block);
     const at = block * blockBytes;
+    if (old !== UNMAPPED) engine.noteFreed();
     try {
       fill(engine, volume, change, { old, at, isZero });
       engine.change(() => volume.thin.insert(change.block, block));

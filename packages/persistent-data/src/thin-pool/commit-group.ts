@@ -33,6 +33,8 @@ export class CommitGroup {
   readonly #owner: CommitOwner;
   #waiters: Waiter[] = [];
   #flight: Promise<void> | undefined;
+  /** Work that wants no flight beside it; done between two. */
+  #alone: (() => void)[] = [];
   /** Whether the metadata is being committed by the flight. */
   #isCommitting = false;
 
@@ -68,7 +70,21 @@ export class CommitGroup {
     return true;
   }
 
-  /** Waits until nothing is on its way. */
+  /** Does a piece of work at a moment when nothing is on its way: now, or after this flight, however many wait for the next one. */
+  whenIdle<R>(work: () => R): Promise<R> {
+    return new Promise((resolve, reject) => {
+      this.#alone.push(() => {
+        try {
+          resolve(work());
+        } catch (error) {
+          reject(error);
+        }
+      });
+      this.#start();
+    });
+  }
+
+  /** Waits until nothing is on its way and nobody waits. */
   async settled(): Promise<void> {
     while (this.#flight !== undefined) await this.#flight;
   }
@@ -76,12 +92,18 @@ export class CommitGroup {
   #start(): void {
     this.#flight ??= this.#fly().finally(() => {
       this.#flight = undefined;
-      if (this.#waiters.length > 0) this.#start();
+      if (this.#isWanted) this.#start();
     });
   }
 
+  get #isWanted(): boolean {
+    return this.#waiters.length > 0 || this.#alone.length > 0;
+  }
+
   async #fly(): Promise<void> {
-    while (this.#waiters.length > 0) {
+    while (this.#isWanted) {
+      for (let work = this.#alone.shift(); work !== undefined; work = this.#alone.shift()) work();
+      if (this.#waiters.length === 0) continue;
       // Callers that were woken by the last flight, and all that are ready in this turn, join this one.
       for (let turn = 0; turn < TURNS; turn++) await undefined;
       const waiters = this.#waiters;

@@ -97,6 +97,27 @@ test('volumes are written while a commit is on its way', async () => {
   await pool.close();
 });
 
+test('changes get their turn, however many flush without a pause', async () => {
+  const { pool } = makePool();
+  await pool.createThin(0);
+  const volume = pool.thin(0, { sizeBytes: 20 * BLOCK });
+  let isOver = false;
+  const flusher = async (offset: number) => {
+    while (!isOver) {
+      await volume.write(offset, Uint8Array.of(1));
+      await volume.flush();
+    }
+  };
+  const flushing = Array.from({ length: 8 }, (_, i) => flusher(i * BLOCK));
+  await pool.createSnapshot({ snapshot: 1, origin: 0 });
+  await pool.change((changes) => changes.setTransactionId({ expected: 0, next: 1 }));
+  await pool.rollbackThin({ thin: 0, snapshot: 1 });
+  await pool.reserveMetadataSnapshot();
+  isOver = true;
+  await Promise.all(flushing);
+  await pool.close();
+});
+
 test('freed blocks are given back to the host after the commit, and to nobody else before that', async () => {
   const { pool, data } = makePool(4);
   await pool.createThin(0);

@@ -27,6 +27,7 @@ export class PoolChanges {
 
   /** Deletes a volume. @throws {StateError} when it is open or not there. */
   deleteThin(id: number): void {
+    this.#engine.noteFreed();
     this.#engine.change(() => this.#engine.metadata.deleteThin(id));
   }
 

@@ -56,6 +56,7 @@ export class PoolEngine implements CommitOwner {
   #noSpaceTimer: ReturnType<typeof setTimeout> | undefined;
   #commitTimer: ReturnType<typeof setTimeout> | undefined;
   #isAborting = false;
+  #mayHaveFreed = false;
 
   /** @param open - Opens or formats the metadata, with these options. */
   constructor(options: ThinPoolOptions, open: (options: ThinMetadataOptions) => ThinMetadata) {
@@ -146,8 +147,15 @@ export class PoolEngine implements CommitOwner {
     throw cause;
   }
 
+  /** Data blocks may become free with the next commit: their room can go back to the host then. */
+  noteFreed(): void {
+    this.#mayHaveFreed = true;
+  }
+
   beforeCommit(): void {
-    if (this.discards === 'passdown' && !this.#flusher.isOff) this.#reclaim.beforeCommit();
+    const isWanted = this.#mayHaveFreed && this.discards === 'passdown' && !this.#flusher.isOff;
+    this.#mayHaveFreed = false;
+    if (isWanted) this.#reclaim.beforeCommit();
   }
 
   afterCommit(): void {
@@ -213,7 +221,8 @@ export class PoolEngine implements CommitOwner {
       this.#rollBack();
       return;
     }
-    void this.commits.settled().then(() => this.#rollBack());
+    // Never rejects: rolling back tells its failure by the mode.
+    void this.commits.whenIdle(() => this.#rollBack());
   }
 
   #rollBack(): void {

@@ -148,32 +148,35 @@ export class ThinPool {
    */
   async change<R>(make: (changes: PoolChanges) => R): Promise<R> {
     const engine = this.#engine;
-    await engine.commits.settled();
-    this.#refuseUnchangeable('change the pool');
-    engine.commits.now();
-    let result: R;
-    try {
-      result = make(new PoolChanges(engine));
-    } catch (error) {
-      if (engine.mode.failure === undefined) this.#undo();
-      throw error;
-    }
+    const result = await engine.commits.whenIdle(() => {
+      this.#refuseUnchangeable('change the pool');
+      engine.commits.now();
+      try {
+        return make(new PoolChanges(engine));
+      } catch (error) {
+        if (engine.mode.failure === undefined) this.#undo();
+        throw error;
+      }
+    });
     await engine.commits.join(() => true);
     return result;
   }
 
   /** Commits, makes a metadata snapshot, commits: readers beside the pool can read it. @throws {StateError} when there is one. */
   async reserveMetadataSnapshot(): Promise<void> {
-    await this.#engine.commits.settled();
-    this.#refuseUnchangeable('reserve a metadata snapshot');
-    this.#engine.commits.now();
-    this.#engine.change(() => this.#engine.metadata.reserveMetadataSnapshot());
-    await this.#engine.commits.join(() => true);
+    const { commits, metadata } = this.#engine;
+    await commits.whenIdle(() => {
+      this.#refuseUnchangeable('reserve a metadata snapshot');
+      commits.now();
+      this.#engine.change(() => metadata.reserveMetadataSnapshot());
+    });
+    await commits.join(() => true);
   }
 
   /** Gives the metadata snapshot up. @throws {StateError} when there is none. */
   async releaseMetadataSnapshot(): Promise<void> {
     this.#refuseUnchangeable('release the metadata snapshot');
+    this.#engine.noteFreed();
     this.#engine.change(() => this.#engine.metadata.releaseMetadataSnapshot());
     await this.#engine.commits.join(() => true);
   }
@@ -251,6 +254,8 @@ export class ThinPool {
     this.#isClosed = true;
     engine.stopTimers();
     engine.waits.reject(new StateError('Cannot go on: the pool was closed'));
+    // From now on nobody asks for anything.
+    for (const volume of engine.volumes.values()) volume.isClosed = true;
     try {
       await engine.settled();
       if (!engine.mode.isAtLeast('read_only')) {
@@ -258,10 +263,7 @@ export class ThinPool {
         await engine.settled();
       }
     } finally {
-      for (const volume of [...engine.volumes.values()]) {
-        volume.isClosed = true;
-        volume.thin.close();
-      }
+      for (const volume of engine.volumes.values()) volume.thin.close();
       engine.volumes.clear();
       engine.stopTimers();
       engine.metadata.close();

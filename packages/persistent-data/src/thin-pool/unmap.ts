@@ -22,6 +22,7 @@ export function canUnmap(engine: PoolEngine): boolean {
 export function unmapBlocks(engine: PoolEngine, volume: VolumeState, begin: number, end: number): void {
   const { metadata } = engine;
   const { thin } = volume;
+  engine.noteFreed();
   engine.change(() => {
     if (engine.discards !== 'passdown') {
       thin.removeRange(begin, end);
