@@ -117,7 +117,9 @@ function figures(name: string): string {
   if (name === 'memory') return memoryTable(['kv-1m', 'kv-10m', 'commit-1m']);
   const lines = load(name);
   if (lines.length === 0) return 'Not measured yet.';
-  return name === 'growth' ? growthTable(lines) : table(lines);
+  const { rounds } = lines[0]!;
+  const note = `Medians of ${rounds === 1 ? 'one round' : `${rounds} rounds`}.`;
+  return `${name === 'growth' ? growthTable(lines) : table(lines)}\n\n${note}`;
 }
 
 const growth = load('growth');
