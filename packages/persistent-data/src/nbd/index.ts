@@ -21,5 +21,5 @@ export { ALLOCATION, CONTEXTS, type CommandName, type NbdErrorName, SHARING } fr
 export { NbdServer, type NbdServerOptions, type TcpAddress } from './server.ts';
 export { ServerSession, type SessionLimits, type SessionLink, type SessionOptions } from './server-session.ts';
 export type { ClientTlsFiles, ServerTlsFiles, TlsFiles } from './tls-files.ts';
-export { unixSocketPath } from './unix-socket.ts';
+export { listenUnix, unixSocketPath } from './unix-socket.ts';
 export { type NbdAddress, parseUri } from './uri.ts';

@@ -39,7 +39,7 @@ export interface ReadContext {
 export function readAndReply(context: ReadContext, request: Request): Answer {
   const { target, outbox } = context;
   if (request.length === 0) return replyDone(outbox, target.form, request, true);
-  if (request.length >= SPARSE_BYTES && target.form.structured && (request.flags & COMMAND_FLAGS.df) === 0) {
+  if (request.length >= SPARSE_BYTES && target.knowsHoles && (request.flags & COMMAND_FLAGS.df) === 0) {
     const pieces = findHoles(target, request);
     if (pieces !== undefined) return readSparse(context, request, pieces);
   }
@@ -136,8 +136,6 @@ function putPieces(context: ReadContext, request: Request, pieces: readonly Piec
 
 /** Pieces of a read, when some are known at once to be zeroes. */
 function findHoles(target: Target, request: Request): Piece[] | undefined {
-  const served = target.export;
-  if (served.contexts?.includes(CONTEXTS.allocation) !== true) return undefined;
   const extents = knownExtents(target, request);
   if (extents === undefined) return undefined;
   const pieces: Piece[] = [];

@@ -1,7 +1,7 @@
 import { DEFAULT_BLOCK_SIZE, type NbdExport } from './export.ts';
 import { NbdError } from './nbd-error.ts';
 import { type ReplyForm, transmissionFlags } from './option-reply.ts';
-import { COMMAND_FLAGS, COMMAND_NAMES, COMMANDS, TRANSMISSION_FLAGS } from './protocol.ts';
+import { COMMAND_FLAGS, COMMAND_NAMES, COMMANDS, CONTEXTS, TRANSMISSION_FLAGS } from './protocol.ts';
 import type { Request } from './reply-head.ts';
 
 /** What a connection may ask of its export. */
@@ -15,6 +15,8 @@ export interface Target {
   readonly transmissionFlags: number;
   /** Selected metadata contexts. */
   readonly contexts: readonly string[];
+  /** Whether the export can tell what is allocated, selected or not. */
+  readonly knowsHoles: boolean;
 }
 
 export function newTarget(served: NbdExport, form: ReplyForm, contexts: readonly string[]): Target {
@@ -27,6 +29,7 @@ export function newTarget(served: NbdExport, form: ReplyForm, contexts: readonly
     form,
     transmissionFlags: transmissionFlags(served, form),
     contexts,
+    knowsHoles: form.structured && served.contexts?.includes(CONTEXTS.allocation) === true,
   };
 }
 

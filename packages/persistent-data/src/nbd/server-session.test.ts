@@ -278,3 +278,16 @@ test('`stop()`: what is in flight is finished, new requests fail, a farewell end
   young.session.stop();
   expect(young.actions).toEqual(['end']);
 });
+
+test('an export that can not tell its size costs one connection, and is logged', () => {
+  const served = new ModelExport({ size: SIZE });
+  const probe = new SessionProbe({ disk: served });
+  Object.defineProperty(served, 'size', {
+    get() {
+      throw new Error('the metadata is gone');
+    },
+  });
+  probe.receive(go);
+  expect(probe.actions).toEqual(['destroy']);
+  expect(probe.events.find(({ event }) => event === 'failed')?.message).toContain('the metadata is gone');
+});

@@ -214,13 +214,22 @@ export class ServerSession {
     if (this.#isFeeding || this.#closedMs !== undefined || this.#isStartingTls) return;
     this.#isFeeding = true;
     let parser: Negotiation | Transmission;
-    do {
-      parser = this.#transmission ?? this.#negotiation;
-      parser.resume();
-      const used = parser.feed(this.#rest);
-      this.#rest = used === this.#rest.byteLength ? NOTHING : this.#rest.subarray(used);
-    } while (this.#closedMs === undefined && parser !== (this.#transmission ?? this.#negotiation));
-    this.#isFeeding = false;
+    try {
+      do {
+        parser = this.#transmission ?? this.#negotiation;
+        parser.resume();
+        const used = parser.feed(this.#rest);
+        this.#rest = used === this.#rest.byteLength ? NOTHING : this.#rest.subarray(used);
+      } while (this.#closedMs === undefined && parser !== (this.#transmission ?? this.#negotiation));
+    } catch (error) {
+      // Requests catch what their export throws. What is left are its properties, and bugs: they cost this connection, not all.
+      const message = error instanceof Error ? (error.stack ?? error.message) : String(error);
+      this.#options.log({ level: 'error', event: 'failed', message });
+      this.#drop('the server failed');
+      return;
+    } finally {
+      this.#isFeeding = false;
+    }
     this.#outbox.flush();
     if (this.#closedMs !== undefined) return;
     if (this.#isStartingTls) {
