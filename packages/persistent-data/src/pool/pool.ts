@@ -127,6 +127,16 @@ export class Pool {
     return record;
   }
 
+  /** What is known of the volume with this id. */
+  recordOf(id: number): VolumeRecord | undefined {
+    return this.#registry.byId(id);
+  }
+
+  /** What is known of all volumes, by id. */
+  records(): VolumeRecord[] {
+    return this.#registry.rows();
+  }
+
   has(name: string): boolean {
     return this.#registry.find(name) !== undefined;
   }
