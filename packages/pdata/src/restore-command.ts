@@ -1,7 +1,6 @@
 /** The skeleton of `thin_restore`, `cache_restore` and `era_restore`: builds metadata out of XML. */
 
-import { createReadStream } from 'node:fs';
-import { stat } from 'node:fs/promises';
+import { open } from 'node:fs/promises';
 import { type BlockDevice, FileDevice } from 'persistent-data/io';
 import type { Arguments } from './arguments.ts';
 import { EXIT } from './command.ts';
@@ -13,15 +12,29 @@ import { writeStdout } from './standard-output.ts';
 const CHUNK_BYTES = 1 << 20;
 const MIB = 1 << 20;
 
-/** The bytes of a file, telling how far it has been read. Between chunks signals are seen. */
+/**
+ * The bytes of a file, telling how far it has been read. Between chunks signals are seen. Two buffers take turns: while one is worked on, the other is
+ * filled in another thread, and no memory is asked for.
+ */
 async function* chunksOf(path: string, progress: Progress, interruption: Interruption): AsyncGenerator<Uint8Array> {
-  const { size } = await stat(path);
-  let done = 0;
-  for await (const chunk of createReadStream(path, { highWaterMark: CHUNK_BYTES }) as AsyncIterable<Uint8Array>) {
-    interruption.check();
-    yield chunk;
-    done += chunk.length;
-    progress.update(Math.floor(done / MIB), Math.ceil(size / MIB));
+  const file = await open(path);
+  const buffers = [new Uint8Array(CHUNK_BYTES), new Uint8Array(CHUNK_BYTES)] as const;
+  let coming = file.read(buffers[0]);
+  try {
+    const { size } = await file.stat();
+    for (let done = 0, turn = 1; ; turn = 1 - turn) {
+      const { buffer, bytesRead } = await coming;
+      if (bytesRead === 0) return;
+      coming = file.read(buffers[turn as 0 | 1]);
+      interruption.check();
+      yield buffer.subarray(0, bytesRead);
+      done += bytesRead;
+      progress.update(Math.floor(done / MIB), Math.ceil(size / MIB));
+    }
+  } finally {
+    // Whoever stops early does not want the next chunk.
+    await coming.catch(() => undefined);
+    await file.close();
   }
 }
 
