@@ -29,6 +29,7 @@ function capacityTable(): string {
   const sizes: [number, string][] = [
     [4, 'reference-count trees'],
     [8, 'internal nodes, mappings, arrays'],
+    [12, 'archived writesets of an era device'],
     [16, 'index of a data space map'],
     [24, 'device details'],
   ];

@@ -22,7 +22,7 @@ export const ERA: ToolFamily = {
       memoryGoalMib: 128,
     },
     { name: 'dump', about: 'dump, the same', call: 'era_dump @full', goal: 0.6, memoryGoalMib: 96 },
-    { name: 'logical', about: 'dump --logical, the same', call: 'era_dump --logical @full', goal: 0.6 },
+    { name: 'logical', about: 'dump --logical, the same', call: 'era_dump --logical @full' },
     { name: 'check', about: 'check, the same', call: 'era_check @full', goalMs: 200, memoryGoalMib: 96 },
     { name: 'invalidate', about: 'what was written since', call: 'era_invalidate --written-since 21 @full' },
     { name: 'repair', about: 'repair, the same', call: 'era_repair -i @full -o @out' },
