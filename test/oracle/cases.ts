@@ -3,6 +3,7 @@
 import { execFileSync } from 'node:child_process';
 import { readFileSync, truncateSync, writeFileSync } from 'node:fs';
 import { MemoryDevice } from 'persistent-data/io';
+import { dumpThin, findRoots, planRepair, repairedView, ThinImage, ThinRestore } from 'persistent-data/thin';
 import { ImageDevice } from '../golden/image-device.ts';
 import { restoreThinXml, thinMetadata } from '../golden/library.ts';
 import { parseScript } from '../golden/script.ts';
@@ -162,6 +163,48 @@ const CREATED_TRIP: OracleCase['trip'] = {
   after: ['delete 2', 'create_snap 4 3', 'create_thin 5', 'set_transaction_id 7 8'],
 };
 
+/** What is done to a pool, before we repair it. */
+const DAMAGES: Readonly<Record<string, (image: ThinImage) => readonly number[]>> = {
+  'lost-superblock': () => [0],
+  // Both maps: their roots are in the superblock, and nothing of them is used.
+  'lost-space-maps': ({ superblock }) => [
+    superblock.dataSpaceMapRoot.bitmapRoot,
+    superblock.metadataSpaceMapRoot.bitmapRoot,
+  ],
+  'lost-device-list': ({ mappingRoot }) => [mappingRoot],
+  'lost-details': ({ detailsRoot }) => [detailsRoot],
+  'lost-device': (image) => [image.roots().get(0) ?? 0],
+};
+
+/** The pool of {@link CREATED} with blocks of zeros in it, repaired onto another device. */
+function repairByUs(damage: (image: ThinImage) => readonly number[]) {
+  const create = createByUs(CREATED, 1024);
+  if (create === undefined) return undefined;
+  return (path: string) => {
+    create(path);
+    const damaged = MemoryDevice.from(new Uint8Array(readFileSync(path)));
+    for (const block of damage(new ThinImage(damaged))) damaged.write(block, [new Uint8Array(4096)]);
+    const plan = planRepair(findRoots(damaged), {
+      overrides: { dataBlockSizeSectors: 128, nrDataBlocks: 512, transactionId: 7 },
+    });
+    const repaired = new MemoryDevice({ nrBlocks: 1024 });
+    dumpThin(repairedView(damaged, plan), new ThinRestore(repaired));
+    writeFileSync(path, repaired.toBytes());
+  };
+}
+
+const REPAIRED_TRIP: OracleCase['trip'] = {
+  before: ['create_snap 3 2'],
+  devices: [0, 1, 2, 3, 16777215].map((id) => ({ id, nrBlocks: 64 })),
+  writes: [
+    { id: 0, range: '0-5' },
+    { id: 3, range: 'shuffle:1:0-63' },
+    { id: 16777215, range: '3' },
+  ],
+  discards: [{ id: 1, begin: 0, count: 30 }],
+  after: ['delete 2', 'create_snap 4 3', 'create_thin 5', 'set_transaction_id 7 8'],
+};
+
 /** All cases. Those that nobody can write here and now have no `write`. */
 export const CASES: readonly OracleCase[] = [
   { name: 'restored-by-debian', pool: SHARED, write: restoreByDebian(SHARED, 1024), trip: SHARED_TRIP },
@@ -199,4 +242,11 @@ export const CASES: readonly OracleCase[] = [
     },
   },
   { name: 'created', write: createByUs(CREATED, 1024), trip: CREATED_TRIP },
+  ...Object.entries(DAMAGES).map(
+    ([name, damage]): OracleCase => ({
+      name: `repaired-${name}`,
+      write: repairByUs(damage),
+      trip: REPAIRED_TRIP,
+    }),
+  ),
 ];

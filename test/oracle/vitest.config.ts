@@ -7,6 +7,8 @@ const sources = new URL('../../packages/persistent-data/src/', import.meta.url).
 export default defineConfig({
   resolve: { alias: [{ find: /^persistent-data\/([a-z-]+)$/, replacement: `${sources}$1/index.ts` }] },
   test: {
+    // What is compared is small, and the machine may be busy.
+    testTimeout: 60_000,
     name: 'oracle',
     include: ['test/oracle/**/*.oracle.ts'],
     root: new URL('../..', import.meta.url).pathname,
