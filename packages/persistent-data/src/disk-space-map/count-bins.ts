@@ -61,14 +61,18 @@ export class CountBins {
 
   /** Takes the first `nr` of some blocks, all in the space. */
   addAll(blocks: Float64Array, nr: number): void {
+    const shift = this.#shift;
+    const capacity = this.#capacity;
+    const waiting = this.#waiting;
+    const lengths = this.#lengths;
     this.#isEmpty = false;
     for (let i = 0; i < nr; i++) {
-      const b = blocks[i]!;
-      const bin = b >>> this.#shift;
-      const length = this.#lengths[bin]!;
-      this.#waiting[bin * this.#capacity + length] = b;
-      if (length + 1 === this.#capacity) this.#count(bin, length + 1);
-      else this.#lengths[bin] = length + 1;
+      const b = blocks[i]! | 0;
+      const bin = b >>> shift;
+      const length = lengths[bin]!;
+      waiting[bin * capacity + length] = b;
+      if (length + 1 === capacity) this.#count(bin, capacity);
+      else lengths[bin] = length + 1;
     }
   }
 
