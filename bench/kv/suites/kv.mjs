@@ -4,7 +4,7 @@ import { generator, inOrder, lowOf, sample, shuffled, sumsOf, valuesOf } from '.
 import { warmUp } from '../warm-up.mjs';
 
 /** How often what only reads is done in a process. */
-const ROUNDS = 3;
+const ROUNDS = 5;
 const OF_RANDOM = [
   'random-insert',
   'lookup',
