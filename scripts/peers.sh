@@ -11,6 +11,7 @@ packages=(
   fio
   cpio
   lz4
+  openssl
   xz-utils
 )
 

@@ -26,6 +26,7 @@ const PACKAGES = {
   fio: ['fio'],
   cpio: ['cpio'],
   lz4: ['lz4'],
+  openssl: ['openssl'],
   'xz-utils': ['xz'],
 } as const;
 

@@ -25,6 +25,12 @@ metadata.commit();
 const xml = dumpThinXml(device);
 `;
 
+const ERA = `
+import { MemoryDevice } from 'persistent-data/io';
+const device = new MemoryDevice({ nrBlocks: 256 });
+EraMetadata.format(device, { blockSizeSectors: 128 }).resume(1024);
+`;
+
 const STORE = `
 import { MemoryDevice } from 'persistent-data/io';
 const store = Store.open(new MemoryDevice({ nrBlocks: 1024 }));
@@ -33,13 +39,19 @@ const before = store.snapshot('before');
 store.transact(() => store.tree('stock', { value: u32 }).set(1, 3));
 `;
 
+const DEVICE = `
+import { MemoryDevice } from 'persistent-data/io';
+`;
+
 /** By layer. */
 const CONTEXTS: Readonly<Record<string, string>> = {
   btree: TREE,
+  nbd: DEVICE,
   array: TREE,
   bitset: TREE,
   store: STORE,
   thin: POOL,
+  era: ERA,
 };
 
 const MEMORY_DEVICE = `

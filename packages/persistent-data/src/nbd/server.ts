@@ -54,7 +54,10 @@ const LOOPBACK = /^(127(\.\d{1,3}){3}|::1|localhost)$/;
  * const server = new NbdServer();
  * server.add('disk', deviceExport(new MemoryDevice({ nrBlocks: 1024 })), { isDefault: true });
  * const { port } = await server.listenTcp({ port: 0 });
- * // nbdinfo nbd://127.0.0.1:PORT
+ *
+ * const client = await NbdClient.connect(`nbd://127.0.0.1:${port}`);
+ * await client.write(1000, new Uint8Array([1, 2, 3]), { fua: true });
+ * await client.close();
  * await server.close();
  * ```
  */

@@ -6,6 +6,7 @@ import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
+import { peer } from '../../../../test/peers.ts';
 import { DeviceError, StateError, UnsupportedError } from '../base/index.ts';
 import { bytesOf, ModelExport, nbdInfoData, nbdOption } from '../testing/index.ts';
 import { NbdClient } from './client.ts';
@@ -90,20 +91,11 @@ describe('keys', () => {
   });
 });
 
-function hasOpenssl(): boolean {
-  try {
-    execFileSync('openssl', ['version'], { stdio: 'ignore' });
-    return true;
-  } catch (error) {
-    if (process.env.CI === 'true') throw error;
-    process.stderr.write('skipped: openssl is not installed, TLS by certificates is not tested\n');
-    return false;
-  }
-}
+const program = peer('openssl');
 
-describe.skipIf(!hasOpenssl())('certificates', () => {
+describe.skipIf(!program)('certificates', () => {
   const openssl = (...args: string[]) =>
-    execFileSync('openssl', args, { cwd: folder, stdio: ['ignore', 'ignore', 'pipe'] });
+    execFileSync(program!, args, { cwd: folder, stdio: ['ignore', 'ignore', 'pipe'] });
 
   /** A folder with an authority, and certificates of a server and a client of it. */
   function makeFolder(name: string): string {
