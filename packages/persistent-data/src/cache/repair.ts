@@ -13,7 +13,7 @@ export interface LostPart {
   /** The metadata block at fault. */
   readonly block?: number;
   readonly message: string;
-  /** Half-open; of elements of the array: cache blocks, or of dirty bits words of 64 blocks. Infinity: to the end. */
+  /** Cache blocks, half-open. */
   readonly begin: number;
   readonly end: number;
 }
@@ -59,7 +59,7 @@ export function previewCacheRepair(
   const { superblock } = new CacheReader(device);
   dumpCache(device, count, {
     repair: {
-      onLost: (kind, finding) => lost.push(partOf(kind, finding)),
+      onLost: (kind, finding) => lost.push(partOf(kind, finding, superblock.cacheBlocks)),
       onLeftOut: (cacheBlock, originBlock, why) => {
         nrLeftOut++;
         if (leftOut.length < MOST_LEFT_OUT) leftOut.push({ cacheBlock, originBlock, why });
@@ -95,11 +95,12 @@ export function repairCache(
   return preview;
 }
 
-function partOf(kind: ArrayKind, { block, message, keys }: Finding): LostPart {
+function partOf(kind: ArrayKind, { block, message, keys }: Finding, cacheBlocks: number): LostPart {
   const scale = kind === 'dirty-bits' ? WORD_BITS : 1;
   const begin = keys === undefined ? 0 : Number(keys.begin) * scale;
   const last = keys === undefined ? Number.POSITIVE_INFINITY : Number(keys.end) * scale;
-  const end = Number.isSafeInteger(last) ? last : Number.POSITIVE_INFINITY;
+  // Of discards the elements are words of regions.
+  const end = kind === 'discards' ? last : Math.min(last, cacheBlocks);
   return { kind, message, begin, end, ...(block === undefined ? {} : { block }) };
 }
 
