@@ -26,6 +26,8 @@ export class EraCheckText extends CheckText<EraCheckPhase> {
       const text = message.endsWith(' is wanted') ? 'bad checksum in superblock' : message;
       return block === 0 ? text : `metadata snap: ${text}`;
     }
+    // The number is in the JSON.
+    if (code === 'era.version') return 'unknown superblock version';
     if (spaceOf(finding) !== undefined) return message;
     if (this.space !== undefined) return countLine(finding)?.line ?? `metadata space map: ${message}`;
     if (code.startsWith('btree.')) return `node error: ${message}`;

@@ -107,6 +107,11 @@ test('without a superblock, or with sizes that cannot be, there is nothing to sa
   const sick = new SickPool(device);
   const set = (value: number) =>
     sick.reseal(0, ERA_SUPERBLOCK_VALIDATOR, (view) => view.setUint32(ERA_SUPERBLOCK.offset('nrBlocks'), value, true));
+  const version = device.fork();
+  new SickPool(version).reseal(0, ERA_SUPERBLOCK_VALIDATOR, (view) =>
+    view.setUint32(ERA_SUPERBLOCK.offset('version'), 2, true),
+  );
+  expect(() => salvageEra(version)).toThrow(UnsupportedError);
   set(2 ** 31 - 1);
   expect(() => salvageEra(device)).toThrow(CorruptionError);
   sick.spoil(0, 100);

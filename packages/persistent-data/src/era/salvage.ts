@@ -1,4 +1,4 @@
-import { StateError } from '../base/index.ts';
+import { StateError, UnsupportedError } from '../base/index.ts';
 import { BITSET_WORD } from '../bitset/index.ts';
 import { readU64 } from '../btree/index.ts';
 import { TreeChecker } from '../disk-space-map/index.ts';
@@ -8,6 +8,7 @@ import {
   ArrayBlockView,
   arrayEntriesFor,
   ERA_SUPERBLOCK_VALIDATOR,
+  ERA_VERSION,
   ERA_WRITESET,
   SUPERBLOCK_LOCATION,
 } from '../format/index.ts';
@@ -55,7 +56,8 @@ const NOBODY: EraVisitor = {
  * what is lost.
  *
  * @returns What could not be read, in the order in which it was met.
- * @throws {CorruptionError} when the superblock cannot be believed, as nothing else says how many blocks and eras there are.
+ * @throws {StateError | CorruptionError} when the superblock cannot be believed, as nothing else says how many blocks and eras there are.
+ * @throws {UnsupportedError} when its version is none that is known.
  */
 export function salvageEra(device: BlockDevice, visitor: EraVisitor = NOBODY): EraLoss[] {
   return new Salvage(device, visitor).run();
@@ -76,6 +78,12 @@ class Salvage {
     const problem = scanner.problem(0, SUPERBLOCK_LOCATION, ERA_SUPERBLOCK_VALIDATOR);
     if (problem !== undefined) throw new StateError('bad checksum in superblock', { cause: problem });
     this.#superblock = readEraSuperblock(scanner.slab, 0);
+    const { version } = this.#superblock;
+    if (version > ERA_VERSION) {
+      throw new UnsupportedError(
+        `Cannot repair era metadata: superblock version is ${version}, ${ERA_VERSION} is supported`,
+      );
+    }
     // Roots may be wrong: that is a loss like others. Sizes may not.
     const none = { writesetTreeRoot: 0, eraArrayRoot: 0, metadataSnap: 0, currentWriteset: { nrBits: 0, root: 0 } };
     refuseImpossible({ ...this.#superblock, ...none }, device.nrBlocks);
