@@ -1,9 +1,11 @@
 import type { Socket } from 'node:net';
 import { createServer, type TLSSocket, type TlsOptions } from 'node:tls';
+import { type Receiver, readDirectly } from './direct-reading.ts';
 import type { NbdLogEvent } from './metrics.ts';
 import { ServerSession, type SessionLink, type SessionOptions } from './server-session.ts';
 
 export interface ServerConnectionOptions extends Omit<SessionOptions, 'link' | 'tls' | 'log'> {
+  /** Paused, and never read before. */
   readonly socket: Socket;
   /** Absent: without TLS. */
   readonly tls: TlsOptions | undefined;
@@ -13,26 +15,40 @@ export interface ServerConnectionOptions extends Omit<SessionOptions, 'link' | '
 }
 
 /** A session and its socket. */
-export class ServerConnection implements SessionLink {
+export class ServerConnection implements SessionLink, Receiver {
   readonly session: ServerSession;
   readonly #options: ServerConnectionOptions;
   /** The socket that was accepted, and the one to talk through: itself, or TLS over it. */
   readonly #raw: Socket;
   #socket: Socket;
   #error: Error | undefined;
-  readonly #onData = (piece: Buffer) => this.session.receive(piece);
+  readonly #onData = (piece: Buffer): void => {
+    this.session.receive(piece);
+  };
 
   constructor(options: ServerConnectionOptions) {
     this.#options = options;
-    this.#raw = options.socket;
-    this.#socket = options.socket;
-    const { tls } = options;
+    const { tls, socket } = options;
+    // TLS takes over a socket that is read by events.
+    this.#raw = tls === undefined ? readDirectly(socket, this) : socket;
+    this.#socket = this.#raw;
     this.session = new ServerSession({ ...options, link: this, tls: tls === undefined ? 'none' : 'required' });
     this.#raw.on('error', (error) => {
       this.#error ??= error;
     });
     this.#raw.on('close', () => this.#onClose());
+    if (tls === undefined) return;
     this.#raw.on('data', this.#onData);
+    this.#raw.resume();
+  }
+
+  get nextTarget(): Uint8Array | undefined {
+    // Asked for once before there is a session: the socket comes first.
+    return (this.session as ServerSession | undefined)?.nextTarget;
+  }
+
+  receive(piece: Uint8Array): boolean {
+    return this.session.receive(piece);
   }
 
   /** What the socket failed with. */

@@ -107,13 +107,24 @@ export class ServerSession {
     return this.#transmission?.nrInFlight ?? 0;
   }
 
-  /** Takes the next bytes from the client; they belong to the session from now on. */
-  receive(piece: Uint8Array): void {
+  /** Where the next bytes from the client belong, when that is known: received there, they are not copied. */
+  get nextTarget(): Uint8Array | undefined {
+    return this.#closedMs === undefined ? this.#transmission?.nextTarget : undefined;
+  }
+
+  /**
+   * Takes the next bytes from the client.
+   *
+   * @returns Whether it keeps the memory that they are in, for requests that wait; otherwise that may be used again.
+   */
+  receive(piece: Uint8Array): boolean {
     // What comes between STARTTLS and the handshake is dropped: it may be anybody's.
-    if (this.#closedMs !== undefined || this.#isStartingTls) return;
+    if (this.#closedMs !== undefined || this.#isStartingTls) return false;
     // A link may deliver what it had read before it was paused.
     this.#rest = this.#rest.byteLength === 0 ? piece : Buffer.concat([this.#rest, piece]);
     this.#proceed();
+    const isKept = this.#transmission?.takeKeptInput() ?? false;
+    return isKept || this.#rest.byteLength > 0;
   }
 
   /** TLS is on, after {@link SessionLink.startTls}: everything is negotiated anew. */

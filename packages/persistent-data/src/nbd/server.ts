@@ -188,7 +188,7 @@ export class NbdServer {
 
   #newListener(): Server {
     if (this.#closing !== undefined) throw new StateError('Cannot listen: the server is closed');
-    return createServer({ noDelay: true, keepAlive: true }, (socket) => this.#accept(socket));
+    return createServer({ noDelay: true, keepAlive: true, pauseOnConnect: true }, (socket) => this.#accept(socket));
   }
 
   #listening(listener: Server, where: string): void {

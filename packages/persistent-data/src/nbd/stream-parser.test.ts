@@ -80,3 +80,16 @@ test('`take()` does not copy what lies in one piece', () => {
   expect(parser.seen).toEqual(['header 3 0', 'payload 7 8 9', 'header 3 0', 'payload 1 2 3']);
   expect(parser.copied).toEqual([false, true]);
 });
+
+test('what is received where it belongs is not copied', () => {
+  const parser = new Probe();
+  expect(parser.nextTarget).toBeUndefined();
+  parser.feed(Uint8Array.of(4, 1, 5));
+  const target = parser.nextTarget!;
+  expect(target.byteLength).toBe(3);
+  target.set([6, 7]);
+  parser.feed(target.subarray(0, 2));
+  parser.feed(Uint8Array.of(8));
+  expect(parser.seen).toEqual(['header 4 1', 'payload 5 6 7 8']);
+  expect(parser.nextTarget).toBeUndefined();
+});

@@ -90,8 +90,13 @@ export abstract class StreamParser {
     return this.#heldLength > 0 || this.#target !== undefined || this.#toSkip > 0;
   }
 
+  /** Where the next bytes of the stream belong, when they are part of a payload: who receives them there saves a copy. */
+  get nextTarget(): Uint8Array | undefined {
+    return this.#target?.subarray(this.#filled);
+  }
+
   /**
-   * Parses the next piece of the stream. The piece belongs to the parser from now on: payloads may be views of it.
+   * Parses the next piece of the stream. Payloads may be views of it.
    *
    * @returns How many of its bytes were used: fewer than it has after {@link halt}. The rest is to be given again.
    */
@@ -135,7 +140,9 @@ export abstract class StreamParser {
   #continue(piece: Uint8Array, at: number): number {
     const target = this.#target!;
     const count = Math.min(target.byteLength - this.#filled, piece.byteLength - at);
-    target.set(at === 0 && count === piece.byteLength ? piece : piece.subarray(at, at + count), this.#filled);
+    // What was received straight into its place is there already.
+    const isThere = piece.buffer === target.buffer && piece.byteOffset + at === target.byteOffset + this.#filled;
+    if (!isThere) target.set(piece.subarray(at, at + count), this.#filled);
     this.#filled += count;
     if (this.#filled === target.byteLength) {
       this.#target = undefined;

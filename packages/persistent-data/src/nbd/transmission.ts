@@ -61,6 +61,7 @@ export class Transmission extends StreamParser {
   #request: Request | undefined;
   #buffer: Uint8Array | undefined;
   #isOver = false;
+  #keptInput = false;
 
   constructor(options: TransmissionOptions) {
     super();
@@ -79,6 +80,13 @@ export class Transmission extends StreamParser {
   /** Whether the client said goodbye. */
   get isOver(): boolean {
     return this.#isOver;
+  }
+
+  /** Whether a request that waits has a view of what was fed since the last question. */
+  takeKeptInput(): boolean {
+    const kept = this.#keptInput;
+    this.#keptInput = false;
+    return kept;
   }
 
   /** Goes on when there was no room. The caller feeds the rest. */
@@ -228,6 +236,7 @@ export class Transmission extends StreamParser {
     const { metrics, share, onAnswered } = this.#options;
     // A payload that is a view of what was received keeps that alive.
     const heldBytes = buffer === undefined && payload !== undefined ? payload.byteLength : 0;
+    if (heldBytes > 0) this.#keptInput = true;
     share.add(heldBytes);
     this.#nrInFlight += 1;
     metrics.inFlight += 1;

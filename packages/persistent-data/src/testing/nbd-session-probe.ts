@@ -58,7 +58,11 @@ export class SessionProbe implements SessionLink {
   /** Gives it bytes of the client, in pieces of at most `pieceBytes`. */
   receive(bytes: Uint8Array, pieceBytes = bytes.byteLength): this {
     const step = Math.max(1, pieceBytes);
-    for (let at = 0; at < bytes.byteLength; at += step) this.session.receive(bytes.slice(at, at + step));
+    for (let at = 0; at < bytes.byteLength; at += step) {
+      const piece = bytes.slice(at, at + step);
+      // What it does not keep is used for something else, as a socket's memory is.
+      if (!this.session.receive(piece)) piece.fill(0xdd);
+    }
     return this;
   }
 
