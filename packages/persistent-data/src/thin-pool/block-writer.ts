@@ -19,7 +19,7 @@ export interface BlockChange {
  * @throws {NoSpaceError} of data or metadata when it is not to wait.
  */
 export function writeFresh(engine: PoolEngine, volume: VolumeState, change: BlockChange): boolean {
-  const { metadata, commits, zeros, blockBytes } = engine;
+  const { zeros, blockBytes } = engine;
   const old = volume.cache.offsets[volume.locate(change.block)]!;
   for (let isSecond = false; ; isSecond = true) {
     const block = engine.allocate();
@@ -37,9 +37,9 @@ export function writeFresh(engine: PoolEngine, volume: VolumeState, change: Bloc
       if (engine.mode.failure !== undefined) throw error;
       engine.giveBack(block);
       if (!(error instanceof NoSpaceError && error.space === 'metadata')) throw error;
-      // Refused before anything was changed: allocating took the last block beyond the reserve. A commit may free some.
-      if (!commits.now()) return false;
-      if (isSecond || metadata.nrFreeMetadata === 0) engine.outOfMetadata(error);
+      // Refused before anything was changed: allocating took the last block beyond the reserve. The next round commits, and looks again.
+      if (isSecond && engine.isOutOfMetadata()) throw error;
+      if (isSecond) return false;
     }
   }
 }

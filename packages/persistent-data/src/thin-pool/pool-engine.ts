@@ -15,6 +15,10 @@ import { WaitList } from './wait-list.ts';
 import { ZeroMap } from './zero-map.ts';
 
 const SECTOR_BYTES = 512;
+/** Metadata blocks that one change and the commit after it can take. The kernel's reserve is less where the device is shorter than 120 blocks. */
+export const MIN_RESERVE = 12;
+
+const OUT_OF_METADATA = 'no metadata blocks are free beyond the reserve';
 
 /** Flushes the data of a pool for the commits of its metadata, except for the last one, after a failure: that one refers to no new data. */
 class DataFlusher implements ThinMetadataOptions {
@@ -92,6 +96,12 @@ export class PoolEngine implements CommitOwner {
     return this.#errorIfNoSpace;
   }
 
+  /** Metadata blocks free for new work. */
+  get freeMetadata(): number {
+    const { metadata } = this;
+    return Math.max(0, metadata.nrFreeMetadata - Math.max(0, MIN_RESERVE - metadata.core.reservedBlocks));
+  }
+
   /** All blocks that are known to be empty, after the data device was opened or has grown. */
   noteZeros(): void {
     const { metadata, data, blockBytes } = this;
@@ -110,7 +120,8 @@ export class PoolEngine implements CommitOwner {
     const { metadata, mode } = this;
     mode.refuseUnlessChangeable('provision a block');
     if (mode.mode === 'out_of_data_space' && !this.#errorIfNoSpace) return -1;
-    if (!this.#hasMetadataSpace()) return -1;
+    if (!this.lookForMetadata()) return -1;
+    mode.refuseUnlessChangeable('provision a block');
     this.#tellLowWater();
     if (metadata.nrFreeData === 0 && !this.commits.now()) return -1;
     let block = this.#tryAllocate();
@@ -128,6 +139,31 @@ export class PoolEngine implements CommitOwner {
     this.change(() => this.metadata.decDataRange(block, block + 1));
   }
 
+  /**
+   * Looks for metadata space, by a commit where there is none: without success the pool goes into its mode for that. `false` when this can't be told before
+   * a commit or a punching of holes, which keep blocks back, has ended: the request has to wait.
+   */
+  lookForMetadata(): boolean {
+    if (this.freeMetadata > 0) return true;
+    if (!this.commits.now()) return false;
+    return this.freeMetadata > 0 || this.isOutOfMetadata();
+  }
+
+  /** A request needs more than there is, after a commit: the pool goes into its mode for that, unless blocks that are kept back may come. */
+  isOutOfMetadata(): boolean {
+    if (this.#reclaim.isUnderWay) return false;
+    this.mode.enter('out_of_metadata_space', OUT_OF_METADATA);
+    return true;
+  }
+
+  /** {@link lookForMetadata}, waiting for the answer. */
+  async waitForMetadata(): Promise<void> {
+    if (this.freeMetadata > 0) return;
+    await this.commits.join(() => true);
+    await this.#reclaim.settled();
+    this.#tellOutOfMetadata();
+  }
+
   /** Runs a change of the metadata; what breaks the transaction ends the pool's writing. */
   change<R>(change: () => R): R {
     try {
@@ -139,12 +175,6 @@ export class PoolEngine implements CommitOwner {
       if (tm.broken !== undefined || blockManager.failure !== undefined) this.failed(error);
       throw error;
     }
-  }
-
-  /** Metadata space is used up, even after a commit. @throws always */
-  outOfMetadata(cause: unknown): never {
-    this.mode.enter('out_of_metadata_space', 'no metadata blocks are free beyond the reserve');
-    throw cause;
   }
 
   /** Data blocks may become free with the next commit: their room can go back to the host then. */
@@ -163,9 +193,8 @@ export class PoolEngine implements CommitOwner {
     clearTimeout(this.#commitTimer);
     this.#commitTimer = undefined;
     this.#reclaim.afterCommit();
-    if (metadata.nrFreeMetadata === 0) {
-      mode.enter('out_of_metadata_space', 'no metadata blocks are free beyond the reserve');
-    } else if (mode.mode === 'out_of_data_space' && metadata.nrFreeData > 0) {
+    this.#tellOutOfMetadata();
+    if (mode.mode === 'out_of_data_space' && metadata.nrFreeData > 0) {
       this.leaveNoSpace();
     }
     if (metadata.changedThisTransaction) this.#armCommitTimer();
@@ -241,14 +270,8 @@ export class PoolEngine implements CommitOwner {
     }
   }
 
-  #hasMetadataSpace(): boolean {
-    const { metadata, mode } = this;
-    if (metadata.nrFreeMetadata > 0) return true;
-    if (!this.commits.now()) return false;
-    if (metadata.nrFreeMetadata === 0)
-      mode.enter('out_of_metadata_space', 'no metadata blocks are free beyond the reserve');
-    mode.refuseUnlessChangeable('provision a block');
-    return true;
+  #tellOutOfMetadata(): void {
+    if (this.freeMetadata === 0) this.isOutOfMetadata();
   }
 
   #tryAllocate(): number {

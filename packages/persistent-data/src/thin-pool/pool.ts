@@ -1,10 +1,10 @@
-import { NoSpaceError, StateError, type U64 } from '../base/index.ts';
+import { StateError, type U64 } from '../base/index.ts';
 import { type ListedDevice, ThinMetadata } from '../thin/index.ts';
 import type { ReadableData } from './data-device.ts';
 import { parseMessage } from './message.ts';
 import { DEFAULT_MAPPING_SLOTS, type ThinPoolFormatOptions, type ThinPoolOptions } from './options.ts';
 import { PoolChanges } from './pool-changes.ts';
-import { PoolEngine } from './pool-engine.ts';
+import { MIN_RESERVE, PoolEngine } from './pool-engine.ts';
 import { formatPoolStatus, metadataLowWater, type PoolStatus, poolStatus } from './pool-status.ts';
 import { checkSize, ThinVolume } from './volume.ts';
 import { VolumeState } from './volume-state.ts';
@@ -148,6 +148,7 @@ export class ThinPool {
    */
   async change<R>(make: (changes: PoolChanges) => R): Promise<R> {
     const engine = this.#engine;
+    await engine.waitForMetadata();
     const result = await engine.commits.whenIdle(() => {
       this.#refuseUnchangeable('change the pool');
       engine.commits.now();
@@ -165,6 +166,7 @@ export class ThinPool {
   /** Commits, makes a metadata snapshot, commits: readers beside the pool can read it. @throws {StateError} when there is one. */
   async reserveMetadataSnapshot(): Promise<void> {
     const { commits, metadata } = this.#engine;
+    await this.#engine.waitForMetadata();
     await commits.whenIdle(() => {
       this.#refuseUnchangeable('reserve a metadata snapshot');
       commits.now();
@@ -232,8 +234,8 @@ export class ThinPool {
     const { metadata } = engine.options;
     engine.change(() => engine.metadata.resizeMetadata(Math.max(nrBlocks, metadata.nrBlocks)));
     if (engine.mode.mode === 'out_of_metadata_space') engine.leaveNoSpace();
-    this.#watchMetadata();
     await engine.commits.join(() => true);
+    this.#watchMetadata();
   }
 
   /** Takes into use what both devices have grown since, in one commit. The low-water mark is watched anew. */
@@ -245,6 +247,7 @@ export class ThinPool {
     engine.rearmLowWater();
     await engine.commits.join(() => true);
     engine.noteZeros();
+    this.#watchMetadata();
   }
 
   /** Commits, closes all volumes and the pool. The devices stay open: they are their opener's. Idempotent. */
@@ -278,16 +281,11 @@ export class ThinPool {
   async #single(make: (changes: PoolChanges) => void): Promise<void> {
     const engine = this.#engine;
     this.#refuseUnchangeable('change the pool');
-    try {
-      make(new PoolChanges(engine));
-    } catch (error) {
-      if (!(error instanceof NoSpaceError) || engine.mode.failure !== undefined) throw error;
-      // Refused before anything was done: a commit may free metadata blocks.
-      await engine.commits.join(() => true);
-      this.#refuseUnchangeable('change the pool');
-      make(new PoolChanges(engine));
-    }
-    await this.#engine.commits.join(() => true);
+    // Where there is space at this moment, and not a turn later.
+    if (engine.freeMetadata === 0) await engine.waitForMetadata();
+    this.#refuseUnchangeable('change the pool');
+    make(new PoolChanges(engine));
+    await engine.commits.join(() => true);
   }
 
   /** Takes back what a failed change has done. Everything else was committed before. */
@@ -311,6 +309,7 @@ export class ThinPool {
     this.#extend();
     engine.commits.now();
     engine.noteZeros();
+    this.#watchMetadata();
   }
 
   /** Data first, then metadata, as the kernel does; the commit is the caller's. */
@@ -323,12 +322,13 @@ export class ThinPool {
     if (nrBlocks <= metadata.nrMetadataBlocks) return;
     engine.change(() => metadata.resizeMetadata(nrBlocks));
     if (engine.mode.mode === 'out_of_metadata_space') engine.leaveNoSpace();
-    this.#watchMetadata();
   }
 
   #watchMetadata(): void {
     const { metadata, options } = this.#engine;
-    metadata.registerMetadataThreshold(metadataLowWater(metadata.nrMetadataBlocks), () => {
+    // In time also where a quarter is no more than what is kept back.
+    const mark = Math.max(metadataLowWater(metadata.nrMetadataBlocks), MIN_RESERVE + 6);
+    metadata.registerMetadataThreshold(mark, () => {
       options.onEvent?.({ event: 'metadata_low_water', freeBlocks: metadata.nrFreeMetadata });
     });
   }

@@ -54,12 +54,14 @@ export function zeroBytes(engine: PoolEngine, volume: VolumeState, request: Zero
   const { blockBytes } = engine;
   const { offset, length } = request;
   // Under an origin an unmapped block shows what that has.
-  const mayUnmap = request.mayUnmap && volume.origin === undefined && canUnmap(engine);
+  const mayUnmap = request.mayUnmap && volume.origin === undefined;
   for (let done = 0; done < length; ) {
     const block = Math.floor((offset + done) / blockBytes);
     const within = offset + done - block * blockBytes;
     const whole = Math.floor((length - done) / blockBytes);
-    if (within === 0 && whole > 0 && mayUnmap) {
+    if (within === 0 && whole > 0 && mayUnmap && canUnmap(engine)) {
+      if (!engine.lookForMetadata()) return done;
+      if (!canUnmap(engine)) continue;
       unmapBlocks(engine, volume, block, block + whole);
       done += whole * blockBytes;
       continue;

@@ -128,7 +128,9 @@ export class ThinVolume {
     const end = isToEnd ? Math.ceil((offset + length) / blockBytes) : Math.floor((offset + length) / blockBytes);
     if (end <= begin) return undefined;
     return this.#request(offset, length, () => {
-      if (canUnmap(this.#engine)) unmapBlocks(this.#engine, this.#state, begin, end);
+      const engine = this.#engine;
+      if (canUnmap(engine) && !engine.lookForMetadata()) return false;
+      if (canUnmap(engine)) unmapBlocks(engine, this.#state, begin, end);
       return true;
     });
   }
@@ -160,7 +162,9 @@ export class ThinVolume {
   }
 
   /**
-   * Changes the size; the metadata does not know it. What lies beyond a smaller end is discarded, so that it does not come back.
+   * Changes the size; the metadata does not know it. What lies beyond a smaller end is discarded, so that it does not come back (it does where the pool ignores
+   * discards).
+   * @throws {NoSpaceError} when there is no metadata space to discard it: the size stays.
    */
   async resize(sizeBytes: number): Promise<void> {
     checkSize(sizeBytes);
@@ -170,6 +174,7 @@ export class ThinVolume {
       const blockEnd = Math.min(old, Math.ceil(sizeBytes / this.#blockBytes) * this.#blockBytes);
       if (blockEnd > sizeBytes) await this.writeZeroes(sizeBytes, blockEnd - sizeBytes);
       if (old > blockEnd) await this.discard(blockEnd, old - blockEnd);
+      this.#mode.refuseUnlessChangeable(`make thin volume ${this.id} smaller`);
     }
     state.sizeBytes = sizeBytes;
   }
