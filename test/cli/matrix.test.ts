@@ -66,11 +66,19 @@ const CALLS: Readonly<Record<string, Call>> = {
   era_generate_damage: { argv: ['-o', output, '--kind', 'leak'] },
   completion: { argv: ['bash'] },
   man: { argv: ['thin_check'] },
+  serve: { argv: ['pool'] },
 };
+
+/** A command line for a command on pools: they are run in `pool-commands.test.ts`. */
+function argvOf({ operands, options }: CommandSpec): string[] {
+  const required = options.filter(({ required }) => required).flatMap(({ long }) => [`--${long}`, '1M']);
+  return [...required, ...operands.map(({ name }) => name.toLowerCase())];
+}
 
 function callOf(command: CommandSpec): Call {
   const row = CALLS[command.name];
   if (row !== undefined) return row;
+  if (command.name.includes(' ')) return { argv: argvOf(command) };
   const wantsInputOnly = command.operands.length === 1 && !command.options.some(({ required }) => required);
   if (!wantsInputOnly) throw new Error(`${command.name} needs a row in CALLS`);
   return { argv: [metadata], input: metadata };
@@ -168,7 +176,7 @@ describe.skipIf(!isBuilt).each(COMMANDS.map((command) => [command.name, command]
       usageError(command, [...call.argv, 'more'], "error: unexpected argument 'more' found");
       const required = [
         ...command.options.filter((option) => option.required).map(usageOf),
-        ...command.operands.map((operand) => `<${operand.name}>`),
+        ...command.operands.filter(({ optional }) => !optional).map((operand) => `<${operand.name}>`),
       ];
       if (required.length === 0) return;
       const bare = usageError(command, [], 'error: the following required arguments were not provided:');

@@ -183,11 +183,18 @@ function refuseMissing(command: CommandSpec, operands: readonly string[], given:
       return (required || (requiredUnless !== undefined && !given.has(requiredUnless))) && !given.has(long);
     })
     .map(optionUsage);
-  const missing = [...options, ...command.operands.slice(operands.length).map(({ name }) => `<${name}>`)];
+  const missing = [...options, ...operandNames(command, operands.length)];
   if (missing.length === 0) return;
   const list = missing.map((name) => `  ${name}`).join('\n');
   const used = command.options.filter(({ long }) => given.has(long));
   throw new UsageError(`the following required arguments were not provided:\n${list}`, usageLine(command, used));
+}
+
+function operandNames(command: CommandSpec, begin: number): string[] {
+  return command.operands
+    .slice(begin)
+    .filter(({ optional }) => !optional)
+    .map(({ name }) => `<${name}>`);
 }
 
 function unknownOption(command: CommandSpec, rawName: string): UsageError {

@@ -30,9 +30,12 @@ export interface OperandSpec {
   /** As help shows it: `INPUT`. */
   readonly name: string;
   readonly help: string;
+  /** It may be left out; only the last one. */
+  readonly optional?: boolean;
 }
 
 export interface CommandSpec {
+  /** One word, or two: `pool create`. */
   readonly name: string;
   /** One sentence. */
   readonly about: string;

@@ -38,6 +38,10 @@ test('bash completes commands, options and choices', () => {
   expect(bashCompletes('/usr/bin/thin_ls', '--sha')).toEqual(['--sharing-matrix']);
   expect(bashCompletes('thin_stat', '--op', 'data_')).toEqual(['data_blocks', 'data_run_len']);
   expect(bashCompletes('thin_check', '/et')).toEqual(['/etc']);
+  expect(bashCompletes('pdata', 'vol')).toEqual(['volume']);
+  expect(bashCompletes('pdata', 'pool', 'c')).toEqual(['create', 'check']);
+  expect(bashCompletes('pdata', 'volume', 'send', '--ba')).toEqual(['--base']);
+  expect(bashCompletes('pdata', 'serve', '--no-space', '')).toEqual(['wait', 'fail']);
 });
 
 test.skipIf(!hasProgram('zsh'))('zsh can read its script', () => {
@@ -58,7 +62,7 @@ test('each script names every command and option', () => {
 test('a manual page has all options and exit codes', () => {
   for (const command of COMMANDS) {
     const page = manPage(command, '1.0');
-    expect(page).toContain(`.TH ${command.name.toUpperCase()} 8`);
+    expect(page).toContain(`.TH ${command.name.replace(' ', '-').toUpperCase()} 8`);
     for (const { long, hidden } of command.options) {
       if (!hidden) expect(page).toContain(`\\-\\-${long.replaceAll('-', '\\-')}`);
     }

@@ -15,7 +15,7 @@ export function optionUsage(option: OptionSpec): string {
 
 /** The usage line; with `used` that of a command line with these options, without it the general one. */
 export function usageLine(command: CommandSpec, used?: readonly OptionSpec[]): string {
-  const operands = command.operands.map(({ name }) => `<${name}>`);
+  const operands = command.operands.map(({ name, optional }) => (optional ? `[${name}]` : `<${name}>`));
   const required = command.options.filter((option) => option.required || option.requiredUnless);
   const shown = used === undefined ? required : [...new Set([...used, ...required])];
   const parts = [command.name, ...(used === undefined ? ['[OPTIONS]'] : []), ...shown.map(optionUsage), ...operands];

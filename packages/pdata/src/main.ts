@@ -39,10 +39,25 @@ async function runLoaded(command: CommandSpec, args: Arguments): Promise<number>
   }
 }
 
+/** What there is behind the first word of names of two. */
+function groupHelp(argv: readonly string[], members: readonly CommandSpec[]): number {
+  const list = members.map(({ name, about }) => `  ${name.padEnd(18)} ${about}`);
+  const text = `Usage: pdata <command> <args>\ncommands:\n${list.join('\n')}\n`;
+  if (argv[0] === '--help' || argv[0] === '-h') {
+    writeStdout(text);
+    return EXIT.ok;
+  }
+  process.stderr.write(`${argv.length === 0 ? '' : 'unrecognised command\n'}${text}`);
+  return EXIT.failure;
+}
+
 async function main(): Promise<number> {
   const [, script = '', ...argv] = process.argv;
   const called = findCommand(basename(script));
   if (called !== undefined) return await runCommand(called, argv);
+  // Names of two words, such as "pool create", may come as two arguments.
+  const two = findCommand(argv.slice(0, 2).join(' '));
+  if (two !== undefined && argv.length > 1) return await runCommand(two, argv.slice(2));
   const [name, ...rest] = argv;
   if (name === '--version' || name === '-V') {
     writeStdout(`${version()}\n`);
@@ -52,6 +67,8 @@ async function main(): Promise<number> {
     writeStdout(usageList());
     return EXIT.ok;
   }
+  const members = COMMANDS.filter((each) => each.name.startsWith(`${name} `));
+  if (members.length > 0) return groupHelp(rest, members);
   const command = findCommand(name ?? '');
   if (command !== undefined) return await runCommand(command, rest);
   process.stderr.write(`${name === undefined ? '' : 'unrecognised command\n'}${usageList()}`);

@@ -16,7 +16,7 @@ export function manPage(command: CommandSpec, version: string): string {
   const options = [...command.options, ...COMMON_OPTIONS].filter(({ hidden }) => !hidden);
   const codes: Record<string, string> = { ...EXIT_CODES, ...joined(command.exitCodes) };
   return [
-    `.TH ${name.toUpperCase()} 8 "" "pdata ${version}" "System Manager's Manual"`,
+    `.TH ${name.replace(' ', '-').toUpperCase()} 8 "" "pdata ${version}" "System Manager's Manual"`,
     '.SH NAME',
     `${roff(name)} \\- ${roff(about)}`,
     '.SH SYNOPSIS',

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { formatAmount, parseSize, prettyBytes, unitOf } from './size-text.ts';
+import { formatAmount, parseBytes, parseSize, prettyBytes, readableBytes, unitOf } from './size-text.ts';
 
 test('`prettyBytes` rounds as version 1.1.0 does', () => {
   const seen: [number, string][] = [
@@ -37,4 +37,14 @@ test('amounts have two decimals from 1 on, and all below', () => {
     '0.000000000000000025',
     '3',
   ]);
+});
+
+test('sizes of volumes are in powers of 1024', () => {
+  const sizes = ['4096', '64K', '256M', '1.5GiB', '2tb', '1 G'];
+  expect(sizes.map((text) => parseBytes(text, '-s'))).toEqual([4096, 65_536, 2 ** 28, 1.5 * 2 ** 30, 2 ** 41, 2 ** 30]);
+  for (const text of ['', 'M', '-1', '1X', '0.3K', '9999P']) {
+    expect(() => parseBytes(text, '-s'), text).toThrow(`invalid value '${text}' for '-s'`);
+  }
+  const texts = [0, 512, 65_536, 1.5 * 2 ** 20, 40_239_104, 2 ** 40].map(readableBytes);
+  expect(texts).toEqual(['0 bytes', '512 bytes', '64 KiB', '1.50 MiB', '38.4 MiB', '1 TiB']);
 });

@@ -66,3 +66,25 @@ function inFull(value: number): string {
   const [whole = '', fraction = ''] = digits.split('.');
   return `0.${'0'.repeat(Number(exponent) - 1)}${whole}${fraction}`;
 }
+
+const BYTE_UNITS = ['', 'K', 'M', 'G', 'T', 'P'];
+
+/**
+ * Bytes of a size as commands on pools take it: `256M`, `1.5GiB`, `4096`; units are powers of 1024, and a plain number is bytes.
+ * @throws {UsageError} when it is none, or no whole number of bytes.
+ */
+export function parseBytes(text: string, option: string): number {
+  const [, digits = '', letter = ''] = /^(\d+(?:\.\d+)?)\s*([KMGTP]?)(?:i?B)?$/i.exec(text) ?? [];
+  const bytes = Number(digits) * 1024 ** BYTE_UNITS.indexOf(letter.toUpperCase());
+  if (digits !== '' && Number.isSafeInteger(bytes)) return bytes;
+  throw new UsageError(`invalid value '${text}' for '${option}': a size such as 256M or 16GiB is wanted`);
+}
+
+/** A size for people: `256 MiB`, `1.25 GiB`, three digits where it is not exact. */
+export function readableBytes(bytes: number): string {
+  let unit = 0;
+  while (bytes >= 1024 ** (unit + 1) && unit < BYTE_UNITS.length - 1) unit++;
+  const value = bytes / 1024 ** unit;
+  const digits = Number.isInteger(value) || value >= 100 ? 0 : value >= 10 ? 1 : 2;
+  return `${value.toFixed(digits)} ${unit === 0 ? 'bytes' : `${BYTE_UNITS[unit]}iB`}`;
+}

@@ -7,8 +7,10 @@ import { writeStdout } from '../standard-output.ts';
 import { version } from '../version.ts';
 
 export function run(args: Arguments, commands: readonly CommandSpec[]): number {
-  const command = commands.find(({ name }) => name === args.operand(0));
-  if (command === undefined) throw new Error(`No manual entry for ${args.operand(0)}`);
+  // As one word too: `pdata man pool-create`.
+  const wanted = args.operand(0);
+  const command = commands.find(({ name }) => name === wanted || name.replace(' ', '-') === wanted);
+  if (command === undefined) throw new Error(`No manual entry for ${wanted}`);
   writeStdout(manPage(command, version()));
   return EXIT.ok;
 }

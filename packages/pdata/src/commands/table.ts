@@ -3,6 +3,7 @@
 import { type CommandSpec, inputOperand, JSON_OUTPUT, type OptionSpec, QUIET } from '../command.ts';
 import { CACHE_TOOLS } from './cache-tools-table.ts';
 import { ERA_TOOLS } from './era-tools-table.ts';
+import { POOL_TABLE } from './pool-table.ts';
 import { SHELL_COMMANDS } from './shell-table.ts';
 import { THIN_TOOLS } from './thin-tools-table.ts';
 
@@ -113,5 +114,6 @@ export const COMMANDS: readonly CommandSpec[] = [
   ...THIN_TOOLS,
   ...CACHE_TOOLS,
   ...ERA_TOOLS,
+  ...POOL_TABLE,
   ...SHELL_COMMANDS,
 ];

@@ -74,9 +74,7 @@ function inUse(folder: string, error: LockedError): LockedError {
   const { holder } = error;
   if (holder === undefined) return error;
   const { pid, host, since } = holder;
-  return new LockedError(`Cannot open pool ${folder}: process ${pid} on ${host} has it open since ${since}`, holder, {
-    cause: error,
-  });
+  return new LockedError(`Cannot open pool ${folder}: process ${pid} on ${host} has it open since ${since}`, holder);
 }
 
 /**

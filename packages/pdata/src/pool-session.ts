@@ -1,0 +1,121 @@
+/** A pool as commands work on it: through its server when it is served, else opened by the command itself. So there is one writer. */
+
+import { LockedError } from 'persistent-data';
+import { monotonicMs } from 'persistent-data/base';
+import { kindOfFolder, Pool } from 'persistent-data/pool';
+import { ControlClient, controlSocketPath, type MethodParams, PoolMethods } from 'persistent-data/pool-server';
+import { Interruption } from './interruption.ts';
+
+/** A server that begins has the files before it has its socket. */
+const PATIENCE_MS = 3000;
+const NAP_MS = 100;
+
+export interface PoolSession {
+  /** Process of the server; `undefined` when the pool is not served. */
+  readonly server: number | undefined;
+  call(method: string, params?: MethodParams): Promise<unknown>;
+  send(params: MethodParams): AsyncGenerator<Uint8Array, void, undefined>;
+  receive(params: MethodParams, source: AsyncIterable<Uint8Array>): Promise<unknown>;
+  close(): Promise<void>;
+}
+
+/** Opens a pool for a command. @param options.readOnly - The command changes nothing. */
+async function openPoolSession(folder: string, options: { readonly readOnly: boolean }): Promise<PoolSession> {
+  const begin = monotonicMs();
+  for (;;) {
+    const served = kindOfFolder(folder) === 'pool' ? await ControlClient.connect(controlSocketPath(folder)) : undefined;
+    if (served !== undefined) return new ServedPool(served);
+    try {
+      return new OpenedPool(Pool.open(folder, options));
+    } catch (error) {
+      if (!(error instanceof LockedError) || monotonicMs() - begin > PATIENCE_MS) throw error;
+      await new Promise((done) => setTimeout(done, NAP_MS));
+    }
+  }
+}
+
+/** Does one thing with a pool and closes it. */
+export async function withPool<R>(
+  folder: string,
+  options: { readonly readOnly: boolean },
+  work: (session: PoolSession) => Promise<R>,
+): Promise<R> {
+  const session = await openPoolSession(folder, options);
+  const interruption = new Interruption();
+  try {
+    return await work(interruptible(session, interruption));
+  } finally {
+    interruption.end();
+    await session.close();
+  }
+}
+
+/** Streams end at Ctrl-C: what they had begun is tidied up, or goes on later. */
+function interruptible(session: PoolSession, interruption: Interruption): PoolSession {
+  async function* watched(stream: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array, void, undefined> {
+    for await (const bytes of stream) {
+      interruption.check();
+      yield bytes;
+    }
+  }
+  return {
+    server: session.server,
+    call: (method, params) => session.call(method, params),
+    send: (params) => watched(session.send(params)),
+    receive: (params, source) => session.receive(params, watched(source)),
+    close: () => session.close(),
+  };
+}
+
+class ServedPool implements PoolSession {
+  readonly server: number;
+  readonly #client: ControlClient;
+
+  constructor(client: ControlClient) {
+    this.#client = client;
+    this.server = client.greeting.pid;
+  }
+
+  call(method: string, params?: MethodParams): Promise<unknown> {
+    return this.#client.call(method, params);
+  }
+
+  send(params: MethodParams): AsyncGenerator<Uint8Array, void, undefined> {
+    return this.#client.send(params);
+  }
+
+  receive(params: MethodParams, source: AsyncIterable<Uint8Array>): Promise<unknown> {
+    return this.#client.receive(params, source);
+  }
+
+  async close(): Promise<void> {
+    this.#client.close();
+  }
+}
+
+class OpenedPool implements PoolSession {
+  readonly server = undefined;
+  readonly #pool: Pool;
+  readonly #methods: PoolMethods;
+
+  constructor(pool: Pool) {
+    this.#pool = pool;
+    this.#methods = new PoolMethods(pool);
+  }
+
+  call(method: string, params?: MethodParams): Promise<unknown> {
+    return this.#methods.call(method, params);
+  }
+
+  send(params: MethodParams): AsyncGenerator<Uint8Array, void, undefined> {
+    return this.#methods.send(params);
+  }
+
+  receive(params: MethodParams, source: AsyncIterable<Uint8Array>): Promise<unknown> {
+    return this.#methods.receive(params, source);
+  }
+
+  close(): Promise<void> {
+    return this.#pool.close();
+  }
+}
