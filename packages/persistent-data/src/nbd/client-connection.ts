@@ -5,7 +5,8 @@ import { type ClientAgreement, requestTls } from './client-negotiation.ts';
 import { ClientOptions } from './client-options.ts';
 import { ClientTransmission } from './client-transmission.ts';
 import { DEFAULT_PORT } from './protocol.ts';
-import { type ClientTlsFiles, clientTlsOptions } from './tls-files.ts';
+import { clientTlsOptions } from './tls-files.ts';
+import type { ClientTlsFiles } from './tls-settings.ts';
 import type { NbdAddress } from './uri.ts';
 
 export interface ClientTimeouts {

@@ -8,7 +8,8 @@ import { MemoryBudget } from './memory-budget.ts';
 import { type NbdLogEvent, type NbdMetrics, newMetrics } from './metrics.ts';
 import { DEFAULT_PORT } from './protocol.ts';
 import { ServerConnection } from './server-connection.ts';
-import { type ServerTlsFiles, serverTlsOptions } from './tls-files.ts';
+import { serverTlsOptions } from './tls-files.ts';
+import type { ServerTlsFiles } from './tls-settings.ts';
 import { listenUnix } from './unix-socket.ts';
 
 export interface NbdServerOptions {

@@ -5,7 +5,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { LockedError, StateError, UnsupportedError } from '../base/index.ts';
-import { listenUnix, unixSocketPath } from './unix-socket.ts';
+import { unixSocketPath } from './socket-path.ts';
+import { listenUnix } from './unix-socket.ts';
 
 let folder: string;
 const servers: Server[] = [];

@@ -1,32 +1,15 @@
-import { createHash } from 'node:crypto';
 import { chmodSync, lstatSync, mkdirSync, statSync, unlinkSync } from 'node:fs';
-import { createConnection, type Server } from 'node:net';
-import { dirname, join, resolve } from 'node:path';
+import { createConnection } from 'node:net';
+import { dirname } from 'node:path';
 import { isMainThread } from 'node:worker_threads';
 import { DeviceError, LockedError, StateError, UnsupportedError } from '../base/index.ts';
+import { MAX_PATH_BYTES, tooLong } from './socket-path.ts';
 
-/** Longest path of a unix socket in bytes; the system silently cuts longer ones. */
-const MAX_PATH_BYTES = 107;
-
-/**
- * A path for a unix socket: the one that is wanted, or, when that is too long for the system, one in `XDG_RUNTIME_DIR` that is made from it and
- * always the same.
- *
- * @throws {UnsupportedError} when it is too long and there is no other place.
- */
-export function unixSocketPath(wanted: string, runtimeFolder = process.env.XDG_RUNTIME_DIR): string {
-  if (Buffer.byteLength(wanted) <= MAX_PATH_BYTES) return wanted;
-  const digest = createHash('sha256').update(resolve(wanted)).digest('hex').slice(0, 16);
-  const other = join(runtimeFolder ?? '', 'persistent-data', `${digest}.sock`);
-  if (runtimeFolder && Buffer.byteLength(other) <= MAX_PATH_BYTES) return other;
-  throw tooLong(wanted);
-}
-
-function tooLong(path: string): UnsupportedError {
-  const length = Buffer.byteLength(path);
-  return new UnsupportedError(
-    `Cannot listen on ${path}: ${length} bytes, a socket's path has at most ${MAX_PATH_BYTES}`,
-  );
+/** What is needed of a `net.Server`; said so that declarations do without the types of Node. */
+export interface UnixListener {
+  listen(path: string, onListening: () => void): unknown;
+  once(event: 'error', listener: (error: Error) => void): unknown;
+  off(event: 'error', listener: (error: Error) => void): unknown;
 }
 
 /**
@@ -38,7 +21,7 @@ function tooLong(path: string): UnsupportedError {
  * @throws {StateError} when something is there that is no socket.
  * @throws {DeviceError} when the system refuses.
  */
-export async function listenUnix(server: Server, path: string): Promise<void> {
+export async function listenUnix(server: UnixListener, path: string): Promise<void> {
   if (Buffer.byteLength(path) > MAX_PATH_BYTES) throw tooLong(path);
   const folder = dirname(path);
   try {
@@ -57,7 +40,7 @@ export async function listenUnix(server: Server, path: string): Promise<void> {
   }
 }
 
-function listenPrivately(server: Server, path: string): Promise<void> {
+function listenPrivately(server: UnixListener, path: string): Promise<void> {
   return new Promise((done, fail) => {
     server.once('error', fail);
     // The socket is made inside of this call, so that the umask holds for nothing else.

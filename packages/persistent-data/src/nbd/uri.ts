@@ -1,6 +1,6 @@
 import { UnsupportedError } from '../base/index.ts';
 import { DEFAULT_PORT } from './protocol.ts';
-import type { ClientTlsFiles } from './tls-files.ts';
+import type { ClientTlsFiles } from './tls-settings.ts';
 
 /** Where an export is. */
 export interface NbdAddress {
