@@ -26,6 +26,7 @@ function runProgram(path: string, args: readonly string[]): ToolResult {
 
 const NEEDED: readonly Peer[] = [
   ...(['thin_check', 'thin_dump', 'thin_restore', 'thin_delta', 'thin_ls', 'thin_rmap'] as const),
+  ...(['cache_check', 'cache_dump', 'cache_restore'] as const),
   ...(['era_check', 'era_dump', 'era_invalidate', 'era_restore'] as const),
 ];
 

@@ -3,13 +3,16 @@ import { CorruptionError, ReadOnlyError, StateError, UnsupportedError } from '..
 import { MemoryDevice } from '../io/index.ts';
 import { damageCache, FaultDevice, Random } from '../testing/index.ts';
 import { CacheCore } from './cache-core.ts';
+import { managerOptions } from './cache-options.ts';
 import { checkCache } from './check.ts';
+import { writeDirtyBits } from './dirty-bits.ts';
 import { discardBlockSizeFor } from './discards.ts';
 import { dumpCacheXml } from './dump.ts';
 import { loadMappings } from './load-mappings.ts';
 import { CacheMetadata } from './metadata.ts';
 import { NO_POLICY, SMQ_POLICY } from './policy.ts';
 import { CacheReader } from './read-arrays.ts';
+import { resizeCache } from './resize.ts';
 import { originBlocks } from './superblock.ts';
 
 function newCache(version: 1 | 2 = 2, cacheBlocks = 100) {
@@ -230,4 +233,17 @@ test('regions of discards: cache blocks, doubled while there are more than 2^14'
   expect(discardBlockSizeFor(128, 128 * 2 ** 14)).toBe(128);
   expect(discardBlockSizeFor(128, 128 * 2 ** 14 + 1)).toBe(256);
   expect(discardBlockSizeFor(128, 128 * 2 ** 20)).toBe(128 * 64);
+});
+
+test('the steps alone: dirty bits of mapped blocks, a cache that loses nothing, a cache of metadata', () => {
+  const { cache } = newCache(1);
+  cache.insert(9, 9);
+  writeDirtyBits(cache.core, () => true);
+  expect(cache.mapping(9)?.dirty).toBe(true);
+  expect(cache.mapping(10)).toBeUndefined();
+  expect(() => resizeCache(cache.core, 5, () => false)).toThrow(/cache block 9 is dirty/);
+  resizeCache(cache.core, 10, () => false);
+  expect(cache.cacheBlocks).toBe(10);
+  expect(managerOptions({})).toEqual({ cacheBlocks: 4096 });
+  expect(managerOptions({ cacheBlocks: 64, readOnly: true })).toEqual({ cacheBlocks: 64, readOnly: true });
 });

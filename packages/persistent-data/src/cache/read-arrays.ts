@@ -90,8 +90,9 @@ export class CacheReader {
   /** Visits the hints of all blocks, mapped or not, in order. None where there are none. */
   hints(visit: (cacheBlock: number, value: number) => void): void {
     const { hintRoot, cacheBlocks, policy } = this.superblock;
-    if (hintRoot === 0 || policy.hintSize === 0) return;
-    if (policy.hintSize !== 4) {
+    if (hintRoot === 0) return;
+    // 0.9.0 of the tools restores hints and forgets to say how wide they are.
+    if (policy.hintSize !== 4 && policy.hintSize !== 0) {
       const message = `Cannot read hints: superblock policyHintSize is ${policy.hintSize}, 4 is wanted`;
       this.#lost('hints', { severity: 'fatal', code: 'cache.hint-size', message, block: SUPERBLOCK_LOCATION });
       return;

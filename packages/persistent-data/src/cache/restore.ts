@@ -66,6 +66,7 @@ export class CacheRestore implements CacheVisitor {
   #mappingRoot = 0;
   #dirtyRoot = 0;
   #hintRoot = 0;
+  #hintSize = 0;
 
   /** Writes nothing yet. @throws {RangeError} when the cache is too small. */
   constructor(
@@ -134,14 +135,18 @@ export class CacheRestore implements CacheVisitor {
 
   hintsBegin(): void {
     const { nrCacheBlocks, hintWidth } = this.#enter('between', 'hints');
+    this.#hintSize = hintWidth;
     if (hintWidth > 0) this.#hints = new ElementWriter(this.#bulk.tm, 4, nrCacheBlocks);
   }
 
   /** @throws {RangeError} as {@link mapping}. */
   hint(cacheBlock: number, value: number): void {
-    const hints = this.#hints;
-    if (hints === undefined || this.#stage !== 'hints') throw new StateError('Cannot restore a hint now');
+    if (this.#stage !== 'hints') throw new StateError('Cannot restore a hint now');
     this.#refuseBlock(cacheBlock);
+    // Hints of no width, as 0.9.0 leaves them, have their width after all.
+    this.#hintSize = 4;
+    this.#hints ??= new ElementWriter(this.#bulk.tm, 4, this.#superblock?.nrCacheBlocks ?? 0);
+    const hints = this.#hints;
     const at = hints.at(cacheBlock);
     hints.words[at] = value;
   }
@@ -159,12 +164,12 @@ export class CacheRestore implements CacheVisitor {
   }
 
   #fill(slab: Slab, base: number, superblock: CacheXmlSuperblock, metadataSpaceMapRoot: SpaceMapRoot): void {
-    const { blockSize, nrCacheBlocks, policy, hintWidth } = superblock;
+    const { blockSize, nrCacheBlocks, policy } = superblock;
     writeFixedFields(slab, base, this.#version, blockSize);
     writeCommittedFields(slab, base, {
       flags: this.#flags,
       version: this.#version,
-      policy: restoredPolicy(policy, hintWidth),
+      policy: restoredPolicy(policy, this.#hintSize),
       metadataSpaceMapRoot,
       mappingRoot: this.#mappingRoot,
       hintRoot: this.#hintRoot,

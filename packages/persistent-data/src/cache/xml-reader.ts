@@ -82,7 +82,6 @@ class CacheXmlHandler implements XmlHandler {
   readonly #origins = new OriginSet();
   #stage: Stage = 'begin';
   #nrCacheBlocks = 0;
-  #hintWidth = 0;
   /** The last cache block of the list that is open. */
   #last = -1;
 
@@ -153,8 +152,8 @@ class CacheXmlHandler implements XmlHandler {
     if (policy !== '' && !KNOWN_POLICIES.includes(policy)) {
       throw tag.error(`unknown policy "${policy}": one of ${KNOWN_POLICIES.join(', ')} is wanted`, POLICY);
     }
-    this.#hintWidth = tag.number(HINT_WIDTH, MAX_U32);
-    const width = hintSizeProblem(this.#hintWidth);
+    const hintWidth = tag.number(HINT_WIDTH, MAX_U32);
+    const width = hintSizeProblem(hintWidth);
     if (width !== undefined) throw tag.error(`invalid hint width: ${width}`, HINT_WIDTH);
     this.#nrCacheBlocks = tag.number(NR_CACHE_BLOCKS, MAX_U32);
     this.#visitor.superblockBegin({
@@ -162,7 +161,7 @@ class CacheXmlHandler implements XmlHandler {
       blockSize,
       nrCacheBlocks: this.#nrCacheBlocks,
       policy,
-      hintWidth: this.#hintWidth,
+      hintWidth,
     });
   }
 
@@ -186,7 +185,7 @@ class CacheXmlHandler implements XmlHandler {
   }
 
   #takeHint(cacheBlock: number, value: number): boolean {
-    if (cacheBlock <= this.#last || cacheBlock >= this.#nrCacheBlocks || this.#hintWidth === 0) return false;
+    if (cacheBlock <= this.#last || cacheBlock >= this.#nrCacheBlocks) return false;
     this.#last = cacheBlock;
     this.#visitor.hint(cacheBlock, value);
     return true;
@@ -209,7 +208,6 @@ class CacheXmlHandler implements XmlHandler {
 
   #hint(tag: XmlTag): void {
     const cacheBlock = this.#cacheBlock(tag);
-    if (this.#hintWidth === 0) throw tag.error('Cannot read <hint>: found a hint, hint_width is 0');
     const text = tag.text(DATA);
     const value = decodeHint(text);
     if (value < 0) {

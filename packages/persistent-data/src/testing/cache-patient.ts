@@ -52,10 +52,13 @@ export class CacheBlock {
 export class CachePatient {
   readonly device: BlockDevice;
   readonly superblock: CacheSuperblock;
+  readonly #sound: BlockDevice;
 
-  constructor(device: BlockDevice) {
+  /** @param sound - Sound metadata. @param device - Changes go there; a copy that may be damaged already. Default: the same. */
+  constructor(sound: BlockDevice, device: BlockDevice = sound) {
+    this.#sound = sound;
     this.device = device;
-    const { slab } = this.open(0, CACHE_SUPERBLOCK_VALIDATOR);
+    const { slab } = new CacheBlock(sound, 0, CACHE_SUPERBLOCK_VALIDATOR);
     CACHE_SUPERBLOCK_VALIDATOR.check(slab, 0, 0);
     this.superblock = readCacheSuperblock(slab, 0);
   }
@@ -66,6 +69,10 @@ export class CachePatient {
 
   arrayBlock(block: number): CacheBlock {
     return this.open(block, ARRAY_VALIDATOR);
+  }
+
+  node(block: number): CacheBlock {
+    return this.open(block, NODE_VALIDATOR);
   }
 
   /** Changes a field of the superblock. @param size - Words of it. */
@@ -94,7 +101,7 @@ export class CachePatient {
   }
 
   *#below(block: number): Generator<{ block: number; isNode: boolean }> {
-    const { slab } = this.open(block, NODE_VALIDATOR);
+    const { slab } = new CacheBlock(this.#sound, block, NODE_VALIDATOR);
     NODE_VALIDATOR.check(slab, 0, block);
     const node = new NodeView(slab);
     yield { block, isNode: true };
