@@ -4,9 +4,9 @@ import { ParseError, PersistentDataError } from 'persistent-data/base';
 import { blockChecksum, SALT, WORDS_PER_BLOCK } from 'persistent-data/format';
 import { BLOCK_SIZE, MemoryDevice } from 'persistent-data/io';
 import { Store, type StoreState, u32 } from 'persistent-data/store';
-import { Random } from 'persistent-data/testing';
+import { damageStore, Random, STORE_DAMAGES, StorePatient } from 'persistent-data/testing';
 import { Failure, type Run, textOf, withoutStacks } from './campaign.ts';
-import { randomStoreScript, StorePlayer } from './store-script.ts';
+import { describeStore, randomStoreScript, StorePlayer } from './store-script.ts';
 
 const NR_STORES = 24;
 const MAX_ENTRIES = 3000;
@@ -19,6 +19,10 @@ interface Patient {
   readonly words: Uint32Array;
   /** Blocks that are not zeros, with the salt of their checksum where they have one. */
   readonly blocks: readonly (readonly [block: number, salt: number | undefined])[];
+  /** For damage of known kinds; of a store that was closed only. */
+  readonly anatomy: StorePatient | undefined;
+  /** What a sound reader finds in it. */
+  readonly content: string;
 }
 
 const patients = new Map<number, Patient>();
@@ -45,7 +49,9 @@ async function patientNumber(index: number): Promise<Patient> {
       const base = block * WORDS_PER_BLOCK;
       return [block, salts.find((salt) => blockChecksum(words, base, salt) === words[base])] as const;
     });
-  const patient = { device: device.fork(), words, blocks };
+  const anatomy = index % 2 === 0 ? new StorePatient(device.fork()) : undefined;
+  const content = describeStore(Store.open(device.fork(), { ...OPTIONS, readOnly: true }));
+  const patient = { device: device.fork(), words, blocks, anatomy, content };
   patients.set(index, patient);
   return patient;
 }
@@ -127,8 +133,28 @@ function tryStore(device: MemoryDevice, random: Random): void {
   if (performance.now() - begin > MAX_MS) throw new Error(`it took too long, the last was ${stage}`);
 }
 
+/** How often an image has damage of a known kind, where its store was closed. */
+const DAMAGED = 0.4;
+
+/**
+ * After damage of one known kind a store is refused, or its check finds it, or it still holds what it held. A node that is as it was some entries ago
+ * is known by the counts alone.
+ */
+function judgeDamage({ content }: Patient, device: MemoryDevice): void {
+  let found: string;
+  try {
+    const store = Store.open(device, { ...OPTIONS, readOnly: true });
+    for (const _ of store.check()) return;
+    found = describeStore(store);
+  } catch (error) {
+    if (error instanceof PersistentDataError) return;
+    throw error;
+  }
+  if (found !== content) throw new Error('the check finds nothing, and it holds something else');
+}
+
 /** One image. */
-export async function runStoreFuzz({ random, count }: Run): Promise<void> {
+export async function runStoreFuzz({ random, count, note }: Run): Promise<void> {
   const index = random.below(NR_STORES);
   const patient = await patientNumber(index);
   const seed = random.uint32();
@@ -136,7 +162,15 @@ export async function runStoreFuzz({ random, count }: Run): Promise<void> {
   const tryOnce = (): void => {
     const own = new Random(seed);
     const device = patient.device.fork();
-    done = Array.from({ length: own.pick([1, 1, 2, 4]) }, () => mutate(patient, device, own));
+    const { anatomy } = patient;
+    if (anatomy !== undefined && own.chance(DAMAGED)) {
+      const kinds = Array.from({ length: own.pick([1, 1, 2, 4]) }, () => own.pick(STORE_DAMAGES));
+      done = kinds.flatMap((kind) => damageStore(anatomy, device, kind, own) ?? []);
+      note('damaged');
+      if (done.length === 1) judgeDamage(patient, device.fork());
+    } else {
+      done = Array.from({ length: own.pick([1, 1, 2, 4]) }, () => mutate(patient, device, own));
+    }
     tryStore(device, own);
   };
   count(1);

@@ -2,10 +2,11 @@
 
 import { KeptVersions } from 'persistent-data/disk-space-map';
 import { NODE_VALIDATOR } from 'persistent-data/format';
-import { MemoryDevice } from 'persistent-data/io';
+import { type BlockDevice, MemoryDevice } from 'persistent-data/io';
 import { Store, u32 } from 'persistent-data/store';
 import {
   auditThin,
+  expectSame,
   FaultDevice,
   makeStore,
   Random,
@@ -20,6 +21,7 @@ import { afterEach, describe, expect, test, vi } from 'vitest';
 import { crashStore } from './crash-store.ts';
 import { crashThin, type ThinCrashCase } from './crash-thin.ts';
 import { bitRotProblem } from './fault.ts';
+import { lieVerdict, type Subject } from './lies.ts';
 import { randomStoreScript, type StoreScript } from './store-script.ts';
 import { SuperblockFirst } from './superblock-first.ts';
 import { DATA_BLOCK_SECTORS } from './thin-pool.ts';
@@ -133,6 +135,40 @@ test('the fault harness catches that the checksum of nodes is not verified', asy
   expect(await search()).toBeUndefined();
   vi.spyOn(NODE_VALIDATOR, 'check').mockImplementation(() => undefined);
   expect(await search()).toMatch(/^bit \d+ of block \d+ is wrong: /);
+});
+
+/** A program without checksums: it writes eight blocks, and may read them back. */
+function trustful(readsBack: boolean): Subject {
+  const blank = () => new MemoryDevice({ nrBlocks: 8 });
+  const look = (device: BlockDevice): string => {
+    const block = new Uint8Array(4096);
+    const found: number[] = [];
+    for (let at = 0; at < 8; at += 1) {
+      device.read(at, [block]);
+      found.push(block[100] as number);
+    }
+    return found.join();
+  };
+  return {
+    blank,
+    look,
+    async play(device, noteStates) {
+      noteStates(() => ['0,0,0,0,0,0,0,0', '1,2,3,4,5,6,7,8']);
+      for (let at = 0; at < 8; at += 1) device.write(at, [new Uint8Array(4096).fill(at + 1)]);
+      device.flush();
+      if (readsBack) expectSame(look(device), '1,2,3,4,5,6,7,8', 'what was written');
+    },
+  };
+}
+
+test.each([
+  [true, /^a wrong answer, for no credible lie/],
+  [false, /^the check finds nothing, and it holds what never was committed/],
+])('the harness of lies catches a program that verifies nothing, reading back: %s', async (readsBack, wanted) => {
+  const subject = trustful(readsBack);
+  expect(await lieVerdict(subject, { kind: 'lostWrite', at: 99 })).toEqual({ outcome: 'harmless' });
+  expect((await lieVerdict(subject, { kind: 'lostWrite', at: 3 })).problem).toMatch(wanted);
+  expect((await lieVerdict(subject, { kind: 'misdirectedWrite', at: 3, to: 1 })).problem).toMatch(wanted);
 });
 
 test('the crash harness of the Store catches that a flush is dropped', async () => {

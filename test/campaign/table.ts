@@ -10,6 +10,7 @@ import { ENOSPC } from './enospc.ts';
 import { FAULT } from './fault.ts';
 import { FUZZ } from './fuzz.ts';
 import { KERNEL } from './kernel.ts';
+import { LIES } from './lies.ts';
 import { MODEL } from './model.ts';
 import { MODEL_STORE } from './model-store.ts';
 import { SIGKILL } from './sigkill.ts';
@@ -22,6 +23,7 @@ export const CAMPAIGNS: readonly Campaign[] = [
   MODEL,
   MODEL_STORE,
   FAULT,
+  LIES,
   ENOSPC,
   FUZZ,
   CLI,

@@ -1,6 +1,7 @@
-import { CorruptionError, NoSpaceError } from '../base/index.ts';
+import { CorruptionError, NoSpaceError, StateError } from '../base/index.ts';
+import { MAX_METADATA_BLOCKS } from '../format/index.ts';
 import type { Branch } from './branch.ts';
-import { kindOf } from './catalogue.ts';
+import { checkNameRecord, checkText, kindOf, MAX_SNAPSHOT_NAME_BYTES } from './catalogue.ts';
 import type { StoreCore } from './core.ts';
 import { RawArray } from './raw-array.ts';
 import { RawBitset } from './raw-bitset.ts';
@@ -17,6 +18,7 @@ export interface ReplayHost {
 
 /** Makes room. Where the device can't grow there is the reserve: what was done once before fits into it again. */
 function makeRoom({ core, space }: ReplayHost, nrBlocks = 0): void {
+  if (nrBlocks > MAX_METADATA_BLOCKS) throw unbelievable(`it wants ${nrBlocks} blocks, no store has so many`);
   try {
     if (nrBlocks === 0) space.ensure();
     else space.ensureFor(nrBlocks);
@@ -25,22 +27,32 @@ function makeRoom({ core, space }: ReplayHost, nrBlocks = 0): void {
   }
 }
 
-function unbelievable(what: string): CorruptionError {
-  return new CorruptionError(`Cannot replay the journal: ${what}`, { kind: 'journal_record' });
+function unbelievable(what: string, options?: ErrorOptions): CorruptionError {
+  return new CorruptionError(`Cannot replay the journal: ${what}`, { kind: 'journal_record' }, options);
 }
 
 /**
  * Does the operations in a piece of the journal once more. They were done before on the same state, so none of them can fail for what it finds;
  * when one does, the journal (whose checksum is right) or the checkpoint is not believable.
  *
- * @param from - Word offsets in `slab`, half-open.
+ * @param range - Word offsets in `slab`, half-open.
+ * @throws {CorruptionError} when an operation is not known, or cannot be done to what is there.
  */
 export function replayOperations(
   host: ReplayHost,
   slab: { readonly words: Uint32Array; readonly bytes: Uint8Array },
   range: { readonly from: number; readonly to: number },
 ): void {
-  const reader = new RedoReader(slab, range.from, range.to);
+  try {
+    replayAll(host, new RedoReader(slab, range.from, range.to));
+  } catch (error) {
+    // What it is about is not there, or no number for it: a mistake of the caller's elsewhere, but nobody calls here.
+    const isRefused = error instanceof StateError || error instanceof RangeError;
+    throw isRefused ? unbelievable(error.message, { cause: error }) : error;
+  }
+}
+
+function replayAll(host: ReplayHost, reader: RedoReader): void {
   const { core } = host;
   let selected: RawCollection | undefined;
   while (reader.at < reader.end) {
@@ -78,7 +90,9 @@ function replayStructural(core: StoreCore, opcode: number, reader: RedoReader): 
       const branch = branchOf(core, reader.word());
       const packed = reader.word();
       const shape = { kind: kindOf(packed & 0xff), levels: packed >>> 8, valueSize: reader.word() };
-      core.createCollection(branch, { ...shape, name: reader.text(), schema: reader.text() });
+      const named = { name: reader.text(), schema: reader.text() };
+      checkNameRecord(named);
+      core.createCollection(branch, { ...shape, ...named });
       return;
     }
     case OP.deleteCollection: {
@@ -93,7 +107,9 @@ function replayStructural(core: StoreCore, opcode: number, reader: RedoReader): 
       const branch = branchOf(core, reader.word());
       const flags = reader.word();
       const createdMs = Number(reader.u64());
-      core.createSnapshot(branch, { flags, createdMs, name: reader.text() });
+      const name = reader.text();
+      checkText('snapshot name', name, MAX_SNAPSHOT_NAME_BYTES);
+      core.createSnapshot(branch, { flags, createdMs, name });
       return;
     }
     case OP.deleteSnapshot:

@@ -39,3 +39,15 @@ test.each(STORE_DAMAGES)('damage of the kind %s is done to a store, and is found
   }
   expect(nrDone).toBeGreaterThan(3);
 });
+
+test('a file that is longer than its space map has a patient too, and no count beyond the map is damaged', () => {
+  const device = SOUND.fork();
+  const { nrBlocks } = new StorePatient(SOUND);
+  device.resize(device.nrBlocks + 30);
+  const patient = new StorePatient(device);
+  expect(patient.nrBlocks).toBe(nrBlocks);
+  for (let seed = 1; seed <= 10; seed++) {
+    const damaged = device.fork();
+    if (damageStore(patient, damaged, 'leak', new Random(seed)) !== undefined) expect(isFound(damaged)).toBe(true);
+  }
+});

@@ -31,6 +31,8 @@ export class StorePatient implements NodePatient {
   /** Nodes and bitmaps that the last checkpoint uses. */
   readonly blocks: readonly number[];
   readonly allNodes: readonly number[];
+  /** Blocks that the space map counts. A file may be longer: its free end is cut off later. */
+  readonly nrBlocks: number;
   /** The bitmap of the first blocks of the file. */
   readonly bitmap: number;
   /** The slot of the superblock that counts. */
@@ -44,7 +46,8 @@ export class StorePatient implements NodePatient {
     const { engine } = Store.open(device, { readOnly: true });
     const { spaceMap } = engine.core;
     this.superblock = engine.superblock.generation % 2;
-    for (let block = 2; block < device.nrBlocks; block++) {
+    this.nrBlocks = spaceMap.nrBlocks;
+    for (let block = 2; block < this.nrBlocks; block++) {
       if (spaceMap.getCount(block) === 0) continue;
       const kind = metadataBlockKind(this.image.words, this.image.load(block));
       if (kind === 'btreeNode') this.#uses.set(block, 'node');
@@ -79,7 +82,7 @@ function changeCount(from: number, to: number): StoreDoer {
   return (surgery, random) => {
     const { image, patient } = surgery;
     const base = surgery.open(patient.bitmap);
-    const nrBlocks = Math.min(patient.device.nrBlocks, ENTRIES_PER_BITMAP);
+    const nrBlocks = Math.min(patient.nrBlocks, ENTRIES_PER_BITMAP);
     const bits = Array.from({ length: nrBlocks }, (_, bit) => bit);
     const bit = pick(
       random,
