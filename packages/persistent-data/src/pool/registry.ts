@@ -1,4 +1,4 @@
-import { CorruptionError, StateError, UnsupportedError } from '../base/index.ts';
+import { CorruptionError, StateError, type U64, UnsupportedError } from '../base/index.ts';
 import type { BlockDevice } from '../io/index.ts';
 import { Store, str, u8, u32, u64 } from '../store/index.ts';
 import { fromStored, RECORD_FIELDS, toStored, type VolumeRecord } from './volume-record.ts';
@@ -144,7 +144,7 @@ export class Registry {
    * Ends an intent that a crash left, by the transaction id that the pool has. In a registry that was opened read-only only in memory.
    * @throws {StateError} when the id is neither the one before the intent nor the one after it.
    */
-  reconcile(poolId: number | bigint): void {
+  reconcile(poolId: U64): void {
     const isDone = this.#intent !== undefined && this.#intent.id === Number(poolId);
     if (!isDone && Number(poolId) !== this.#transactionId) {
       const wanted =
@@ -160,7 +160,7 @@ export class Registry {
   }
 
   /** Takes what the pool has for the truth: forgets an intent, makes these changes, notes the transaction id. */
-  override(poolId: number | bigint, changes: readonly RowChange[]): void {
+  override(poolId: U64, changes: readonly RowChange[]): void {
     this.#store.transact(() => {
       changeTree(this.#store).clear();
       for (const change of changes) writeRow(this.#store, change);
