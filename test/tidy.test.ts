@@ -37,13 +37,16 @@ const TESTED_ELSEWHERE: Record<string, string> = {
   'packages/persistent-data/src/pool/reconcile.ts': 'packages/persistent-data/src/pool/pool.test.ts',
   'packages/persistent-data/src/pool/volume-name.ts': 'packages/persistent-data/src/pool/pool.test.ts',
   'packages/persistent-data/src/pool/volume-record.ts': 'packages/persistent-data/src/pool/pool.test.ts',
-  'packages/persistent-data/src/pool-server/pool-methods.ts': 'test/cli/pool-commands.test.ts',
-  'packages/persistent-data/src/pool-server/pool-server.ts': 'test/cli/pool-commands.test.ts',
-  'packages/persistent-data/src/pool-server/control-server.ts': 'test/cli/pool-commands.test.ts',
-  'packages/persistent-data/src/pool-server/control-client.ts': 'test/cli/pool-commands.test.ts',
-  'packages/persistent-data/src/pool-server/control-wire.ts': 'test/cli/pool-commands.test.ts',
-  'packages/persistent-data/src/pool-server/volume-export.ts': 'test/interop/pool-server.test.ts',
-  'packages/persistent-data/src/pool-server/volume-source.ts': 'test/interop/pool-server.test.ts',
+  'packages/persistent-data/src/pool-server/pool-methods.ts':
+    'packages/persistent-data/src/pool-server/pool-server.test.ts',
+  'packages/persistent-data/src/pool-server/control-server.ts':
+    'packages/persistent-data/src/pool-server/pool-server.test.ts',
+  'packages/persistent-data/src/pool-server/control-wire.ts':
+    'packages/persistent-data/src/pool-server/pool-server.test.ts',
+  'packages/persistent-data/src/pool-server/volume-export.ts':
+    'packages/persistent-data/src/pool-server/pool-server.test.ts',
+  'packages/persistent-data/src/pool-server/volume-source.ts':
+    'packages/persistent-data/src/pool-server/pool-server.test.ts',
   'packages/pdata/src/commands/pool-check.ts': 'test/cli/pool-commands.test.ts',
   'packages/pdata/src/commands/pool-create.ts': 'test/cli/pool-commands.test.ts',
   'packages/pdata/src/commands/pool-grow.ts': 'test/cli/pool-commands.test.ts',

@@ -20,12 +20,6 @@ export interface Greeting {
   readonly pool: string;
 }
 
-export interface ControlRequest {
-  readonly id: number;
-  readonly method: string;
-  readonly params?: Readonly<Record<string, unknown>>;
-}
-
 export interface ControlAnswer {
   readonly id: number;
   readonly result?: unknown;

@@ -33,12 +33,6 @@ export interface PoolCreateOptions extends PoolOptions {
   readonly blockBytes?: number;
 }
 
-/** How a volume is made. */
-export interface VolumeCreateOptions {
-  /** A multiple of 512. */
-  readonly sizeBytes: number;
-}
-
 /** How a pool is. */
 export interface NamedPoolStatus {
   readonly uuid: string;
