@@ -1,4 +1,4 @@
-import { CorruptionError, PersistentDataError, Slab, StateError } from '../base/index.ts';
+import { assert, CorruptionError, PersistentDataError, Slab } from '../base/index.ts';
 import { crc32cWords, METADATA_BLOCK_SIZE, SALT, WORDS_PER_BLOCK } from '../format/index.ts';
 import type { BlockDevice } from '../io/index.ts';
 import { Journal, proofBytes } from './journal.ts';
@@ -162,7 +162,7 @@ function isSound(device: BlockDevice, slot: 0 | 1): boolean {
 /** Marks a device as one on which a store is being made, durably. It is at least one block long afterwards. */
 export function markBeingMade(device: BlockDevice): void {
   if (device.nrBlocks === 0) {
-    if (device.resize === undefined) throw new StateError('Cannot make a store: the device has no blocks');
+    assert(device.resize !== undefined, 'a device that is too short and cannot grow was refused before');
     device.resize(1);
   }
   device.write(0, [BEING_MADE]);
