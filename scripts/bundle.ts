@@ -19,5 +19,7 @@ await build({
   platform: 'node',
   target: 'node20',
   format: 'esm',
+  // CommonJS that asks for Node's modules; loaded for `serve --metrics` only.
+  external: ['prom-client'],
   logLevel: 'warning',
 });

@@ -1,5 +1,6 @@
 /** `serve`: serves the volumes of a pool over NBD. */
 
+import type { Server } from 'node:http';
 import { resolve } from 'node:path';
 import { LockedError } from 'persistent-data';
 import { NbdServer, type NbdServerOptions } from 'persistent-data/nbd';
@@ -11,7 +12,7 @@ import { EXIT } from '../command.ts';
 import { openForeignPool } from '../foreign-pool.ts';
 import { parseAddress, tcpUri, unixUri } from '../serve-address.ts';
 import { ServeLog } from '../serve-log.ts';
-import { listenMetrics, type MetricsSources } from '../serve-metrics.ts';
+import type { MetricsSources } from '../serve-metrics.ts';
 import { readableBytes } from '../size-text.ts';
 import { UsageError } from '../usage-error.ts';
 
@@ -42,8 +43,7 @@ export async function run(args: Arguments): Promise<number> {
   try {
     const uri = await listen(args, service);
     const metrics = args.text('metrics');
-    const web =
-      metrics === undefined ? undefined : await listenMetrics(parseAddress(metrics, '--metrics'), service.metrics);
+    const web = metrics === undefined ? undefined : await serveMetrics(metrics, service.metrics);
     log.write({
       level: 'info',
       event: 'serving',
@@ -64,6 +64,12 @@ export async function run(args: Arguments): Promise<number> {
   if (failure !== undefined) throw failure;
   log.write({ level: 'info', event: 'stopped', message: 'everything is on the disk' });
   return EXIT.ok;
+}
+
+/** The library for metrics is loaded only where they are wanted. */
+async function serveMetrics(address: string, sources: MetricsSources): Promise<{ server: Server; port: number }> {
+  const { listenMetrics } = await import('../serve-metrics.ts');
+  return listenMetrics(parseAddress(address, '--metrics <HOST:PORT>'), sources);
 }
 
 /** Resolves with the first signal to stop. The second one ends the process at once, as a crash does: what was flushed is there. */
