@@ -13,7 +13,6 @@ export { FileDevice } from './file-device.ts';
 export { FileLock } from './file-lock.ts';
 export { type FileDeviceOptions, type OpenFile, openFile } from './file-open.ts';
 export { MemoryDevice } from './memory-device.ts';
-export { builtinModule } from './platform.ts';
 export { ReadOnlyDevice, type WrapperOptions } from './read-only-device.ts';
 export { realFile, removeFile, replaceFile } from './replace-file.ts';
 export { deviceError } from './system-error.ts';

@@ -1,6 +1,7 @@
 import { createConnection, type Socket } from 'node:net';
 import { DeviceError, PersistentDataError, ProtocolError, UnsupportedError } from '../base/index.ts';
-import { CONTROL_VERSION, type ControlAnswer, ControlWire, type Greeting } from './control-wire.ts';
+import { CONTROL_VERSION, type ControlAnswer, type Greeting } from './control-protocol.ts';
+import { ControlWire } from './control-wire.ts';
 import type { MethodParams } from './pool-methods.ts';
 
 /** What the server answered to a request that failed; `code` is that of the error there. */

@@ -1,12 +1,13 @@
 import { createServer, type Server, type Socket } from 'node:net';
 import { ProtocolError } from '../base/index.ts';
 import { listenUnix } from '../nbd/index.ts';
-import { CONTROL_VERSION, type ControlAnswer, ControlWire } from './control-wire.ts';
+import { CONTROL_VERSION, type ControlAnswer } from './control-protocol.ts';
+import { ControlWire } from './control-wire.ts';
 import type { MethodParams, PoolMethods } from './pool-methods.ts';
 
 const MAX_CONNECTIONS = 32;
 
-/** Serves the methods of a pool on a unix socket: see `control-wire.ts`. */
+/** Serves the methods of a pool on a unix socket: see `control-protocol.ts`. */
 export class ControlServer {
   readonly #methods: PoolMethods;
   readonly #poolUuid: string;

@@ -7,8 +7,8 @@
  * @module
  */
 export { ControlClient, RemoteError } from './control-client.ts';
+export { CONTROL_VERSION, type Greeting } from './control-protocol.ts';
 export { ControlServer } from './control-server.ts';
-export { CONTROL_VERSION, type Greeting } from './control-wire.ts';
 export { type MethodHooks, type MethodParams, PoolMethods } from './pool-methods.ts';
 export { controlSocketPath, PoolServer, type PoolServerOptions, poolSocketPath } from './pool-server.ts';
 export { VolumeExport } from './volume-export.ts';

@@ -1,5 +1,6 @@
 import { LockedError, StateError } from '../base/index.ts';
-import { BLOCK_SIZE, type BlockDevice, builtinModule, deviceError, FileDevice, removeFile } from '../io/index.ts';
+import { BLOCK_SIZE, type BlockDevice, deviceError, FileDevice, removeFile } from '../io/index.ts';
+import { builtinModule } from '../io/platform.ts';
 import { type DataDevice, FileData } from '../thin-pool/index.ts';
 
 /** The files of a pool's folder. `run` is a folder for sockets. */

@@ -1,5 +1,6 @@
 import { type DeviceError, type NoSpaceError, ReadOnlyError } from '../base/index.ts';
-import { BLOCK_SIZE, builtinModule, deviceError, type OpenFile, openFile, transferAll } from '../io/index.ts';
+import { BLOCK_SIZE, deviceError, type OpenFile, openFile, transferAll } from '../io/index.ts';
+import { builtinModule } from '../io/platform.ts';
 import { type ByteRange, checkBytes, checkDataWritable, type DataDevice } from './data-device.ts';
 import { hasPunchProgram, punchFile } from './hole-punch.ts';
 

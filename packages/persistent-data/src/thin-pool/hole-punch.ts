@@ -1,4 +1,4 @@
-import { builtinModule } from '../io/index.ts';
+import { builtinModule } from '../io/platform.ts';
 import type { ByteRange } from './data-device.ts';
 
 /** The program of util-linux; Node has no call that punches holes. */
