@@ -6,6 +6,7 @@ import { afterEach, beforeEach, expect, test } from 'vitest';
 import { NbdClient } from '../nbd/index.ts';
 import { Pool, RecordWriter, type VolumeInfo } from '../pool/index.ts';
 import { ControlClient, RemoteError } from './control-client.ts';
+import { CONTROL_VERSION } from './control-protocol.ts';
 import { controlSocketPath, PoolServer } from './pool-server.ts';
 
 const MIB = 2 ** 20;
@@ -60,6 +61,12 @@ test('a volume is open while a client uses it, and not longer', async () => {
   await one.close();
   await expect.poll(() => pool.volumes()[0]!.nrUsers).toBe(0);
   await client.call('delete', { name: 'disk' });
+  client.close();
+});
+
+test('the server says first what it is', async () => {
+  const client = await control();
+  expect(client.greeting).toMatchObject({ pdata: 'pool control', version: CONTROL_VERSION, pid: process.pid });
   client.close();
 });
 
