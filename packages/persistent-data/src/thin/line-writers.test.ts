@@ -34,3 +34,15 @@ test('CSV has a line for each run and ref', () => {
     'device,3,0,1000,1,1,',
   ]);
 });
+
+test('numbers beyond 2^53 are texts, so that they stay exact', () => {
+  let text = '';
+  const writer = new ThinNdjsonWriter((bytes) => {
+    text += new TextDecoder().decode(bytes);
+  });
+  const superblock = { uuid: '', time: 1, flags: 0, version: 2, dataBlockSize: 128, nrDataBlocks: 20 };
+  writer.superblockBegin({ ...superblock, transaction: 2n ** 60n });
+  writer.superblockEnd();
+  const [first = ''] = text.split('\n');
+  expect(JSON.parse(first)).toMatchObject({ transaction: '1152921504606846976' });
+});

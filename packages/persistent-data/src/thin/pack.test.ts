@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { deflateSync, gunzipSync, inflateSync } from 'node:zlib';
 import { expect, test } from 'vitest';
 import { CorruptionError } from '../base/index.ts';
-import { BlockUnpacker, metadataBlockKind, WORDS_PER_BLOCK } from '../format/index.ts';
+import { BlockPacker, BlockUnpacker, metadataBlockKind, WORDS_PER_BLOCK } from '../format/index.ts';
 import { MemoryDevice } from '../io/index.ts';
 import { type PackOptions, packMetadata, unpackMetadata, type ZlibCodec } from './pack.ts';
 import { redactSuperblock } from './redact.ts';
@@ -138,4 +138,32 @@ test('what is no pack, or another version, is refused with the texts of the tool
   expect(() => unpack(changed(31))).toThrow(CorruptionError);
   expect(() => unpack(changed(39))).toThrow(CorruptionError);
   expect(() => unpack(changed(60))).toThrow(CorruptionError);
+});
+
+/** A pack whose only chunk has one block, of this number and these words. */
+function packOf(block: number, words: Uint32Array): Uint8Array {
+  const packer = new BlockPacker();
+  packer.add(words, 0, block, 'bitmap');
+  const chunk = deflateSync(packer.packed);
+  const length = Buffer.alloc(8);
+  length.writeBigUInt64LE(BigInt(chunk.length));
+  return Buffer.concat([pack(new MemoryDevice({ nrBlocks: 5 })), length, chunk]);
+}
+
+test('a pack of a device without metadata is empty', () => {
+  const bytes = pack(new MemoryDevice({ nrBlocks: 5 }));
+  expect(bytes).toHaveLength(32);
+  expect(unpack(packOf(4, superblock())).nrBlocks).toBe(5);
+});
+
+const superblock = (): Uint32Array => {
+  const words = new Uint32Array(WORDS_PER_BLOCK);
+  image('tools/t1').read(0, [new Uint8Array(words.buffer)]);
+  return words;
+};
+
+test('a pack with a block beyond the end, or one that is no metadata, is damaged', () => {
+  expect(() => unpack(packOf(5, superblock()))).toThrow(CorruptionError);
+  expect(() => unpack(packOf(5, superblock()))).toThrow('block 5 is beyond the end, of 5 blocks');
+  expect(() => unpack(packOf(3, new Uint32Array(WORDS_PER_BLOCK)))).toThrow('block 3 is of no known kind');
 });
