@@ -1,5 +1,5 @@
 /**
- * What `npm start` shows, on files of its own in a temporary folder: a pool that a Linux kernel wrote is opened, checked, listed and rebuilt;
+ * What `npm run tour` shows, on files of its own in a temporary folder: a pool that a Linux kernel wrote is opened, checked, listed and rebuilt;
  * then a `Store` is made, snapshotted, changed and compared.
  */
 

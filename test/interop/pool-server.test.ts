@@ -106,6 +106,21 @@ describe.skipIf(!isBuilt)('a served pool', { timeout: 90_000 }, () => {
     await one.close();
   });
 
+  test('writes that find no space wait until the pool has grown', async () => {
+    const { folder } = await begin();
+    expect(await pdata(['pool', 'create', 'small', '--size', '1M'], { cwd: folder })).toMatchObject({ status: 0 });
+    expect(await pdata(['volume', 'create', 'small', 'v', '-s', '8M'], { cwd: folder })).toMatchObject({ status: 0 });
+    const server = await serve(['small'], folder);
+    const one = await NbdClient.connect(server.uri('v'));
+    const data = new Random(2).bytes(4 * 2 ** 20);
+    const written = one.write(0, data);
+    await expect.poll(() => server.event('mode'), { timeout: 10_000 }).toMatchObject({ mode: 'out_of_data_space' });
+    expect(await pdata(['pool', 'grow', 'small', '--size', '64M'], { cwd: folder })).toMatchObject({ status: 0 });
+    await written;
+    expect(Buffer.compare(await one.read(0, data.length), data)).toBe(0);
+    await one.close();
+  });
+
   test.each([1, 2, 3])('SIGKILL under load: all that was flushed is there (seed %d)', async (seed) => {
     const { folder } = await begin();
     const random = new Random(seed);

@@ -23,8 +23,12 @@ export function attachText(served: {
       `  nbdinfo ${quoted}`,
       `  nbdcopy disk.img ${quoted}`,
       `  qemu-system-x86_64 -m 1G -drive file=${quoted},format=raw,if=virtio`,
-      `  ${kernelClient(uri, first)}`,
     );
+    if (uri.startsWith('nbds')) {
+      lines.push(
+        '  Clients say how to prove who they are: USER@ and tls-psk-file=FILE, or tls-certificates=FOLDER, in the URI.',
+      );
+    } else lines.push(`  ${kernelClient(uri, first)}`);
   }
   if (folder !== undefined) {
     lines.push(
