@@ -43,6 +43,20 @@ const DEVICE = `
 import { MemoryDevice } from 'persistent-data/io';
 `;
 
+const THIN_POOL = `
+import { MemoryDevice } from 'persistent-data/io';
+const metadata = new MemoryDevice({ nrBlocks: 1024 });
+const data = new MemoryData({ sizeBytes: 2 ** 26 });
+const bytes = new Uint8Array(4096);
+`;
+
+const CACHE = `
+import { MemoryDevice } from 'persistent-data/io';
+const device = new MemoryDevice({ nrBlocks: 1024 });
+const xml = '<superblock uuid="" block_size="128" nr_cache_blocks="64" policy="smq" hint_width="4"><mappings/><hints/></superblock>';
+restoreCacheXml(device, xml);
+`;
+
 /** By layer. */
 const CONTEXTS: Readonly<Record<string, string>> = {
   btree: TREE,
@@ -51,6 +65,8 @@ const CONTEXTS: Readonly<Record<string, string>> = {
   bitset: TREE,
   store: STORE,
   thin: POOL,
+  'thin-pool': THIN_POOL,
+  cache: CACHE,
   era: ERA,
 };
 
