@@ -112,3 +112,38 @@ test('a reference to what is no array block, or to no block at all', () => {
   const { findings } = check(new BulkArrayChecker(checker), wrong, 2 * PER_BLOCK);
   expect(findings.map(({ code }) => code).sort()).toEqual(['block.outside', 'block.shared']);
 });
+
+test('an array of several leaves that lacks a block is told, with the way to a block that is sick', () => {
+  // More blocks than one node has entries.
+  const { device, array, root, sick } = arrayOf(300 * PER_BLOCK);
+  expect(checkOnce(device, root, 300 * PER_BLOCK).findings).toEqual([]);
+  const leaf = sick.children(root)[1] as number;
+  const index = array.perBlock === PER_BLOCK ? 290 : -1;
+  const block = array.tree.lookup(root, index) as number;
+  sick.spoil(block);
+  expect(checkOnce(device, root, 300 * PER_BLOCK).findings.map(({ code, path }) => [code, path])).toEqual([
+    ['array.block', [root, leaf, block]],
+  ]);
+  sick.spoil(block);
+  // The last block says that it is one further on.
+  const keys = sick.keys(leaf);
+  sick.setKey(leaf, keys.length - 1, 300);
+  const { findings, outcome } = checkOnce(device, root, 300 * PER_BLOCK);
+  expect(findings.map(({ code, message }) => [code, /has no block of index 299/.test(message)])).toContainEqual([
+    'array.gap',
+    true,
+  ]);
+  expect(outcome.isWhole).toBe(false);
+});
+
+test('an array that shares leaves with one met before is known by its number of blocks', () => {
+  const { device, tm, array, root, sick } = arrayOf(300 * PER_BLOCK);
+  tm.inc(root);
+  const other = array.set(root, 299 * PER_BLOCK, 5);
+  tm.blockManager.flush();
+  const arrays = new BulkArrayChecker(new TreeChecker(device));
+  expect(check(arrays, root, 300 * PER_BLOCK).findings).toEqual([]);
+  expect(check(arrays, other, 300 * PER_BLOCK).findings).toEqual([]);
+  expect(sick.children(other)[0]).toBe(sick.children(root)[0]);
+  expect(check(arrays, other, 301 * PER_BLOCK).findings.map(({ code }) => code)).toContain('array.gap');
+});

@@ -119,3 +119,21 @@ describe('it finds', () => {
     expect(check(space, root, { length: 2000 }).map(({ code }) => code)).toEqual(['btree.keys']);
   });
 });
+
+test('what lies below a second leaf is told with the way to it; a failure of ours is no finding', () => {
+  const { space, array, root } = arrayOf(300 * 509);
+  const block = array.tree.lookup(root, 299)!;
+  space.commit();
+  space.device.write(block, [new Uint8Array(4096)]);
+  space.reopen();
+  const [found, ...others] = check(space, root, { length: 300 * 509 });
+  expect(others).toEqual([]);
+  expect(found).toMatchObject({ code: 'array.block', block, keys: { begin: 152_191n, end: 152_700n } });
+  expect(found?.path).toHaveLength(3);
+  expect([found?.path?.[0], found?.path?.[2]]).toEqual([root, block]);
+  const ours = new Error('a mistake');
+  const onBlock = (): never => {
+    throw ours;
+  };
+  expect(() => check(space, root, { onBlock })).toThrow(ours);
+});
