@@ -44,7 +44,7 @@ export function growthChart(series: readonly Series[]): string {
     const labelY = labels[i]!.toFixed(1);
     parts.push(`<text x="${WIDTH - RIGHT + 12}" y="${labelY}" dy="4" fill="${colour}">${title}</text>`);
   }
-  const head = `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${WIDTH} ${HEIGHT}" font-family="sans-serif" font-size="12">`;
+  const head = `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${WIDTH} ${HEIGHT}" font-family="sans-serif" font-size="12">\n<title>Cost per entry or commit as a Store grows from 1 to 100 million entries</title>`;
   return `${[head, `<rect width="${WIDTH}" height="${HEIGHT}" fill="#fff"/>`, ...parts, '</svg>'].join('\n')}\n`;
 }
 
