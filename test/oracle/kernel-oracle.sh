@@ -8,7 +8,10 @@
 #   SCRIPT        a shell script (busybox sh); its output becomes ours, its
 #                 exit status becomes ours
 #   DISK.img      raw images; the guest sees them as /dev/vda, /dev/vdb, ...
-#                 and writes to them directly
+#                 and writes to them directly. Or the URI of an NBD export,
+#                 nbd+unix:///NAME?socket=PATH, which more options of qemu's
+#                 -drive can follow (",readonly=on"); the guest's flushes reach
+#                 the server
 #   -f FILE       also put FILE into the guest, as /files/<its base name>
 #   -e NAME=VALUE set an environment variable for SCRIPT
 #
@@ -25,6 +28,8 @@
 #   ORACLE_MEM      guest memory in MiB (default 512)
 #   ORACLE_TIMEOUT  seconds before the guest is given up (default 600)
 #   ORACLE_LOG      keep the kernel's own console messages in this file
+#   ORACLE_PIDFILE  where to write the id of qemu's process: SIGKILL to it is the
+#                   guest's power cut
 #
 # Exit status: that of SCRIPT; 124 when the guest ran out of time; 125 when it
 # died, or could not be started, before SCRIPT ended.
@@ -60,11 +65,13 @@ modules="crc32c_generic libcrc32c
   virtio virtio_ring virtio_pci_legacy_dev virtio_pci_modern_dev virtio_pci virtio_blk
   dm-mod dm-bufio dm-persistent-data dm-bio-prison
   dm-thin-pool dm-cache dm-cache-smq dm-era
-  dm-snapshot dm-flakey dm-log-writes dm-delay"
+  dm-snapshot dm-flakey dm-log-writes dm-delay
+  crc16 mbcache jbd2 ext4"
 
 # Packages that are unpacked (not installed) for the guest's user land.
 guest_packages="busybox-static dmsetup libdevmapper1.02.1 libselinux1 libudev1
-  libpcre2-8-0 libc6 libcrypt1 perl-base"
+  libpcre2-8-0 libc6 libcrypt1 perl-base
+  e2fsprogs libext2fs2 libcom-err2 libblkid1 libuuid1"
 
 apt_quiet() { apt-get -qq -o APT::Sandbox::User=root "$@" >&2; }
 
@@ -122,9 +129,10 @@ build() {
   root=$tmp/root
   mkdir -p "$root"/{bin,dev,proc,sys,tmp,files,etc/perl,lib64,lib/x86_64-linux-gnu}
   ln -s bin "$root/sbin"
-  find "$tmp/unpacked" -type f -regex ".*/s?bin/\(busybox\|dmsetup\|perl\)" -exec cp {} "$root/bin/" \;
+  find "$tmp/unpacked" -type f -regex ".*/s?bin/\(busybox\|dmsetup\|perl\|mke2fs\|e2fsck\)" -exec cp {} "$root/bin/" \;
   for file in libc.so.6 libm.so.6 libcrypt.so.1 libdevmapper.so.1.02.1 libselinux.so.1 \
-      libudev.so.1 libpcre2-8.so.0; do
+      libudev.so.1 libpcre2-8.so.0 libext2fs.so.2 libe2p.so.2 libcom_err.so.2 libblkid.so.1 \
+      libuuid.so.1; do
     name=$(find "$tmp/unpacked" -name "$file" ! -type d -print -quit)
     [ -n "$name" ] || die "$file is not in the downloaded packages"
     cp -L "$name" "$root/lib/x86_64-linux-gnu/$file"
@@ -186,8 +194,14 @@ cp "$built/initramfs.cpio" "$work/initramfs"
 
 drives=()
 for disk in "$@"; do
-  [ -f "$disk" ] || die "no disk image $disk"
-  drives+=(-drive "file=$(realpath "$disk" | sed 's/,/,,/g'),format=raw,if=none,id=d${#drives[@]},cache=unsafe,discard=unmap,aio=threads"
+  # Images outlive qemu in the page cache; exports are there for what flushes do.
+  case $disk in
+    nbd*:*) how="cache=writeback,file=$disk" ;;
+    *)
+      [ -f "$disk" ] || die "no disk image $disk"
+      how="cache=unsafe,aio=threads,file=$(realpath "$disk" | sed 's/,/,,/g')" ;;
+  esac
+  drives+=(-drive "format=raw,if=none,id=d${#drives[@]},discard=unmap,$how"
     -device "virtio-blk-pci,drive=d${#drives[@]}")
 done
 
@@ -201,7 +215,7 @@ status=0
 timeout --foreground "${ORACLE_TIMEOUT:-600}" qemu-system-x86_64 \
   -M q35 -accel "$accel" -cpu max -smp 1 -m "${ORACLE_MEM:-512}" \
   -nodefaults -no-user-config -no-reboot -display none -monitor none \
-  -serial "file:$log" -serial stdio \
+  -serial "file:$log" -serial stdio ${ORACLE_PIDFILE:+-pidfile "$ORACLE_PIDFILE"} \
   -kernel "$built/vmlinux" -initrd "$work/initramfs" \
   -append "console=ttyS0 quiet loglevel=5 panic=-1 nokaslr mitigations=off tsc=reliable random.trust_cpu=on rdinit=/init cryptomgr.notests ipv6.disable=1 ima_appraise=off apparmor=0 audit=0" \
   "${drives[@]}" </dev/null |

@@ -4,7 +4,7 @@
  */
 
 import { spawn } from 'node:child_process';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { peer } from '../peers.ts';
@@ -19,13 +19,17 @@ const CACHE = process.env.ORACLE_CACHE ?? join(HERE, '../../.cache/kernel-oracle
 export interface OracleRun {
   /** Path of a guest script, for busybox's sh. */
   readonly script: string;
-  /** Raw images, written in place: /dev/vda, /dev/vdb, … in the guest. */
+  /** Raw images, written in place: /dev/vda, /dev/vdb, … in the guest. Or URIs of NBD exports: see `kernel-oracle.sh`. */
   readonly disks: readonly string[];
   readonly env?: Readonly<Record<string, string>>;
   /** Files that the guest finds below /files, by their base names. */
   readonly files?: readonly string[];
   /** The guest is given up after this many seconds; 300 by default. */
   readonly timeoutSeconds?: number;
+  /** Hears what the guest script prints, as it comes. */
+  readonly onOutput?: (text: string) => void;
+  /** Aborted, the virtual machine is killed on the spot: the status is 125. */
+  readonly powerCut?: AbortSignal;
 }
 
 /** What the guest script printed and its exit status (124: out of time, 125: the guest died). */
@@ -46,18 +50,32 @@ export function runOracle(run: OracleRun): Promise<OracleResult> {
     ...(run.files ?? []).flatMap((file) => ['-f', file]),
     ...Object.entries(run.env ?? {}).flatMap(([name, value]) => ['-e', `${name}=${value}`]),
   ];
-  const env = { ...process.env, ORACLE_CACHE: CACHE, ORACLE_TIMEOUT: String(run.timeoutSeconds ?? 300) };
-  return new Promise((resolve, reject) => {
+  const folder = mkdtempSync(join(tmpdir(), 'pdata-guest-'));
+  const pidFile = join(folder, 'pid');
+  const env = {
+    ...process.env,
+    ORACLE_CACHE: CACHE,
+    ORACLE_TIMEOUT: String(run.timeoutSeconds ?? 300),
+    ORACLE_PIDFILE: pidFile,
+  };
+  // Only the machine: the script around it cleans up, and tells what the kernel said last.
+  const cut = () => process.kill(Number(readFileSync(pidFile, 'utf8')), 'SIGKILL');
+  run.powerCut?.addEventListener('abort', cut);
+  return new Promise<OracleResult>((resolve, reject) => {
     const child = spawn(join(HERE, 'kernel-oracle.sh'), [...options, run.script, ...run.disks], { env });
     let output = '';
     for (const stream of [child.stdout, child.stderr]) {
       stream.setEncoding('utf8');
       stream.on('data', (text: string) => {
         output += text;
+        run.onOutput?.(text);
       });
     }
     child.on('error', reject);
     child.on('close', (code) => resolve({ status: code ?? 125, output }));
+  }).finally(() => {
+    run.powerCut?.removeEventListener('abort', cut);
+    rmSync(folder, { recursive: true, force: true });
   });
 }
 
