@@ -221,7 +221,9 @@ describe.skipIf(!isBuilt).each(COMMANDS.map((command) => [command.name, command]
     test('options that exclude each other', () => {
       for (const option of command.options) {
         for (const other of command.options.filter(({ long }) => option.conflicts?.includes(long))) {
-          const argv = [option, other].map(({ long, value }) => (value === undefined ? `--${long}` : `--${long}=1`));
+          const argv = [option, other].map(({ long, value, choices }) =>
+            value === undefined ? `--${long}` : `--${long}=${choices?.[0] ?? 1}`,
+          );
           usageError(command, argv, /^error: the argument '--.*' cannot be used with '--/);
         }
       }
