@@ -4,11 +4,13 @@
 
 import { readFileSync, writeFileSync } from 'node:fs';
 import { makeFormatPage } from './format-page.ts';
+import { makePerformanceNbdPage } from './performance-nbd-page.ts';
 import { makePerformanceToolsPage } from './performance-tools-page.ts';
 
 /** Generated pages: path from the repository's root, and what makes the whole text. */
 const PAGES: { path: string; make: () => string }[] = [
   { path: 'docs/format.md', make: makeFormatPage },
+  { path: 'docs/performance-nbd.md', make: makePerformanceNbdPage },
   { path: 'docs/performance-tools.md', make: makePerformanceToolsPage },
 ];
 
