@@ -194,9 +194,9 @@ cp "$built/initramfs.cpio" "$work/initramfs"
 
 drives=()
 for disk in "$@"; do
-  # Images outlive qemu in the page cache; exports are there for what flushes do.
+  # Images outlive qemu in the page cache. Exports have the default, writeback: flushes go to the server.
   case $disk in
-    nbd*:*) how="cache=writeback,file=$disk" ;;
+    nbd*:*) how="file=$disk" ;;
     *)
       [ -f "$disk" ] || die "no disk image $disk"
       how="cache=unsafe,aio=threads,file=$(realpath "$disk" | sed 's/,/,,/g')" ;;

@@ -1,8 +1,9 @@
 #!/bin/sh
 # Guest script: makes a file system on a disk and writes files until it is killed.
 #
-#   DISK   the disk                        (default /dev/vda)
-#   SEED   goes into the files' content
+#   DISK      the disk                     (default /dev/vda)
+#   SEED      goes into the files' content
+#   FLUSHES   no: the kernel believes that the disk has no cache, and never flushes it
 #
 # Prints "synced NAME SIZE" for each file once its fsync has succeeded: from then on it has to survive. File NAME holds
 # the line "file NAME of seed SEED" over and over, SIZE bytes of it. Between them are files that nobody syncs; they go
@@ -19,6 +20,8 @@ write() {
 }
 
 mkdir -p /mnt
+# In the kernel's mind only: told to the disk itself, it would flush after each write.
+[ "${FLUSHES:-yes}" = yes ] || echo "write through" >"/sys/block/${DISK#/dev/}/queue/write_cache"
 # Inode tables now and not later: what the guest does is then the same each time. By its path: busybox has one of its own.
 run /bin/mke2fs -q -t ext4 -b 4096 -J size=4 -E lazy_itable_init=0,lazy_journal_init=0 "$DISK"
 run mount -t ext4 -o discard "$DISK" /mnt
