@@ -66,13 +66,14 @@ export class NamedSource implements VolumeSource {
     return this.#pool.volume(this.#record().name, { readOnly: this.#isReadOnly });
   }
 
-  /** Read-only volumes that have an ancestor in common with it. */
+  /** Read-only volumes that have an ancestor in common with it. O(volumes), however long their chains are. */
   snapshots(): string[] {
-    const family = this.#ancestor(this.#record());
+    const known = new Map<number, number>();
+    const family = this.#ancestor(this.#record(), known);
     return this.#pool
       .records()
       .filter((row) => row.readOnly && row.receivedTo === undefined && row.id !== this.#id)
-      .filter((row) => this.#ancestor(row) === family)
+      .filter((row) => this.#ancestor(row, known) === family)
       .map(({ name }) => name);
   }
 
@@ -85,14 +86,18 @@ export class NamedSource implements VolumeSource {
     }
   }
 
-  /** The oldest ancestor of which is known. */
-  #ancestor(row: VolumeRecord): number {
+  /** The oldest ancestor of which is known. @param known - Those of volumes that were asked for before; gains all on the way. */
+  #ancestor(row: VolumeRecord, known: Map<number, number>): number {
+    const way: number[] = [];
     let { id, origin } = row;
-    while (origin !== undefined) {
+    while (origin !== undefined && !known.has(id)) {
+      way.push(id);
       id = origin;
       origin = this.#pool.recordOf(origin)?.origin;
     }
-    return id;
+    const oldest = known.get(id) ?? id;
+    for (const each of way) known.set(each, oldest);
+    return oldest;
   }
 
   #record(): VolumeRecord {
