@@ -12,8 +12,8 @@ import {
 
 /** Kinds of damage: those of `persistent-data/testing`, which is not loaded for a table. */
 export const DAMAGES = [
-  ...['leak', 'badCount', 'largeCount', 'lostNode', 'bitRot', 'swappedNodes', 'staleNode', 'cycle', 'sharedNode'],
-  ...['geometry', 'keyOrder', 'emptyRoot', 'wrongRoot', 'farData'],
+  ...['leak', 'badCount', 'largeCount', 'lostNode', 'bitRot', 'swappedNodes', 'swappedContents', 'staleNode'],
+  ...['cycle', 'sharedNode', 'geometry', 'keyOrder', 'emptyRoot', 'wrongRoot', 'farData'],
 ];
 
 const INPUT: OperandSpec = { name: 'INPUT', help: 'Specify the input device' };

@@ -1,4 +1,4 @@
-import { StateError } from '../base/index.ts';
+import { CorruptionError, StateError } from '../base/index.ts';
 import type { CacheCore } from './cache-core.ts';
 import type { DirtyTest } from './dirty-bits.ts';
 import { flagsAt, isDirtyEntry, isValidAt, UNMAPPED } from './mapping.ts';
@@ -8,6 +8,7 @@ import { flagsAt, isDirtyEntry, isValidAt, UNMAPPED } from './mapping.ts';
  *
  * @param isDirty - What is known in core; on the disk a block may be dirty besides.
  * @throws {StateError} when dirty blocks would be lost.
+ * @throws {CorruptionError} when there are fewer mappings than cache blocks.
  */
 export function resizeCache(core: CacheCore, newBlocks: number, isDirty: DirtyTest): void {
   const { cacheBlocks: oldBlocks } = core;
@@ -31,7 +32,10 @@ function refuseDirty(core: CacheCore, newBlocks: number, isDirty: DirtyTest): vo
   const { mappings, dirty } = core;
   const { words } = core.blockManager.slab;
   for (let block = newBlocks; block < core.cacheBlocks; block++) {
-    const at = mappings.find(core.mappingRoot, block) >>> 2;
+    const offset = mappings.find(core.mappingRoot, block);
+    // Going on would be a look-up for each of up to 2^32 blocks that a superblock has made up.
+    if (offset < 0) throw tooShort(core, block);
+    const at = offset >>> 2;
     if (!isValidAt(words, at)) continue;
     const flags = flagsAt(words, at);
     const isStored = dirty === undefined ? isDirtyEntry(flags) : dirty.test(block);
@@ -40,4 +44,9 @@ function refuseDirty(core: CacheCore, newBlocks: number, isDirty: DirtyTest): vo
       `unable to shrink cache due to dirty blocks: cache block ${block} is dirty, ${newBlocks} blocks are wanted`,
     );
   }
+}
+
+function tooShort(core: CacheCore, block: number): CorruptionError {
+  const message = `Cannot shrink cache: the mappings end before cache block ${block} of ${core.cacheBlocks}`;
+  return new CorruptionError(message, { block: core.mappingRoot, kind: 'btree_node', field: 'nrEntries' });
 }
