@@ -17,9 +17,7 @@ import { defaultReportMessage, type Parameters, type RunDetails } from 'fast-che
  * @param nrRuns - Runs when the command line does not say; 100 by default.
  */
 export function replay<T>(suite: string, nrRuns = 100): Parameters<T> {
-  const { PDATA_SEED: given, PDATA_PATH: path, PDATA_RUNS: runs, CI: ci } = process.env;
-  // In CI a change is to blame for what fails, not a number drawn: new seeds are for developers and campaigns.
-  const seed = given || (ci ? '1' : undefined);
+  const { PDATA_SEED: seed, PDATA_PATH: path, PDATA_RUNS: runs } = process.env;
   return {
     numRuns: runs ? Number(runs) : nrRuns,
     ...(seed ? { seed: Number(seed) } : {}),
