@@ -164,6 +164,20 @@ describe.skipIf(!isBuilt)('Ctrl-C', () => {
     if (valid !== undefined) expect((await pdata(['thin_check', '--auto-repair', path(valid)])).status).toBe(0);
   });
 
+  test('ends a restore that goes on between its reads', async () => {
+    sized('out', 100 << 20);
+    const child = spawn(process.execPath, [MAIN, 'thin_restore', '-i', path('large.xml'), '-o', path('out')], {
+      stdio: ['ignore', 'ignore', 'pipe'],
+    });
+    const exit = exitOf(child);
+    await whenThere('out.lock', child);
+    // By now it has waited for its input, which a signal on the first stretch would have kept it from.
+    await new Promise((resolve) => setTimeout(resolve, 50));
+    child.kill('SIGINT');
+    expect(await exit).toEqual({ code: 130, signal: null, stderr: '' });
+    expect(readdirSync(folder).filter((name) => name.includes('.lock'))).toEqual([]);
+  });
+
   test('ends a dump that waits for its reader', async () => {
     const child = spawn(process.execPath, [MAIN, 'thin_dump', path('large')], { stdio: ['ignore', 'pipe', 'pipe'] });
     const exit = exitOf(child);

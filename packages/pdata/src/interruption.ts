@@ -27,7 +27,15 @@ export function interruptible<T>(work: () => T): T {
     throw new InterruptedError('interrupted', { cause: error });
   } finally {
     scope[WORK] = undefined;
+    renewHandlers();
   }
+}
+
+/** Where Node ends a script at a signal, it takes the signal away from the handlers that the script made. They get it back. */
+function renewHandlers(): void {
+  const handlers = process.rawListeners('SIGINT') as NodeJS.SignalsListener[];
+  process.removeAllListeners('SIGINT');
+  for (const handler of handlers) process.on('SIGINT', handler);
 }
 
 /** Watches for SIGINT and SIGTERM, which then no longer end the program by themselves. Work that waits now and then calls {@link check}. */

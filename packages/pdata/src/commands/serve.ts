@@ -34,8 +34,6 @@ interface Service {
 }
 
 export async function run(args: Arguments): Promise<number> {
-  // Handlers that are made before the first pause are lost when `interruptible` ends.
-  await undefined;
   const stopped = stopSignal();
   const log = new ServeLog({ json: args.has('json') });
   const service = args.has('metadata') || args.has('data') ? foreignService(args, log) : await poolService(args, log);

@@ -2,6 +2,7 @@ import { DeviceError, LockedError, type LockHolder, unixMs } from '../base/index
 import { type FoundLock, findLock, type LockRecord } from './lock-record.ts';
 import { builtinModule } from './platform.ts';
 import { isGone, isVisible, thisProcess } from './process-identity.ts';
+import { removeFile } from './remove-file.ts';
 import { deviceError, systemCode } from './system-error.ts';
 
 /*
@@ -81,7 +82,7 @@ export class FileLock {
    */
   static releaseAll(): void {
     for (const lock of held) {
-      builtinModule('node:fs').rmSync(`${lock.path}.${lock.#token}`, { force: true });
+      removeFile(`${lock.path}.${lock.#token}`);
       lock.release();
     }
   }
@@ -137,7 +138,6 @@ function lockedError(file: string, lockPath: string, found: FoundLock): LockedEr
 }
 
 function acquire(wanted: Wanted): void {
-  const fs = builtinModule('node:fs');
   const { file, lockPath, record, depth } = wanted;
   const own = `${lockPath}.${record.token}`;
   try {
@@ -155,7 +155,7 @@ function acquire(wanted: Wanted): void {
     if (error instanceof LockedError || error instanceof DeviceError) throw error;
     throw deviceError(`lock ${file}`, error);
   } finally {
-    fs.rmSync(own, { force: true });
+    removeFile(own);
   }
   throw lockedBy(file, undefined);
 }
@@ -206,8 +206,9 @@ function linkOrCreate(own: string, lockPath: string, record: LockRecord): boolea
 
 function removeLock(lockPath: string, token: string): void {
   try {
-    if (findLock(lockPath)?.record?.token === token) builtinModule('node:fs').rmSync(lockPath, { force: true });
+    if (findLock(lockPath)?.record?.token !== token) return;
   } catch (error) {
-    throw deviceError(`remove ${lockPath}`, error);
+    throw deviceError(`read ${lockPath}`, error);
   }
+  removeFile(lockPath);
 }

@@ -4,6 +4,7 @@ import { BLOCK_SIZE } from './block-device.ts';
 import { checkLength } from './block-run.ts';
 import { FileLock, lockedBy } from './file-lock.ts';
 import { builtinModule } from './platform.ts';
+import { removeFile } from './remove-file.ts';
 import { deviceError, systemCode } from './system-error.ts';
 
 /** How to open a file as a device. */
@@ -107,7 +108,7 @@ function makeRegular(path: string, nrBlocks: number, lock: FileLock | undefined)
     return { fd, sizeBytes: nrBlocks * BLOCK_SIZE, isBlockDevice: false, lock };
   } catch (error) {
     fs.closeSync(fd);
-    fs.rmSync(path, { force: true });
+    removeFile(path);
     throw deviceError(`make ${path}`, error);
   }
 }

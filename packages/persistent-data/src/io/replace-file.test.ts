@@ -3,7 +3,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { DeviceError } from '../base/index.ts';
-import { realFile, removeFile, replaceFile } from './replace-file.ts';
+import { removeFile } from './remove-file.ts';
+import { realFile, replaceFile } from './replace-file.ts';
 
 let folder = '';
 beforeAll(() => {

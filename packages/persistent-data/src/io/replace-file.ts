@@ -14,15 +14,6 @@ export function replaceFile({ from, to }: { readonly from: string; readonly to: 
   }
 }
 
-/** Removes a file if it is there. */
-export function removeFile(path: string): void {
-  try {
-    builtinModule('node:fs').rmSync(path, { force: true });
-  } catch (cause) {
-    throw deviceError(`remove ${path}`, cause);
-  }
-}
-
 /** The path of a file without symbolic links. */
 export function realFile(path: string): string {
   try {
