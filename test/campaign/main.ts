@@ -22,10 +22,15 @@ const OPTIONS = {
   from: { type: 'string' },
   jobs: { type: 'string' },
   json: { type: 'boolean' },
+  help: { type: 'boolean', short: 'h' },
 } as const;
 
 const USAGE = `usage: npm run campaign -- NAME [--minutes M] [--seed S] [--runs N] [--states N] [--from I] [--jobs J] [--json]
-campaigns: ${CAMPAIGNS.map(({ name }) => name).join(', ')}; ci: all, in the amounts of CI`;
+campaigns: ${CAMPAIGNS.map(({ name }) => name).join(', ')}; ci: all, in the amounts of CI
+  --minutes, --runs, --states   when to stop; without one of them, the amount of CI
+  --seed S --from I             which random numbers, from which run on (default: the clock, 0; with ci: 1, 0)
+  --jobs J                      workers (default: as many as cores)
+  --json                        no progress, only the line at the end`;
 
 interface Wishes {
   readonly seed: number;
@@ -95,6 +100,10 @@ async function runOne(campaign: Campaign, wishes: Wishes): Promise<boolean> {
 
 async function main(): Promise<void> {
   const { values, positionals } = parseArgs({ options: OPTIONS, allowPositionals: true });
+  if (values.help === true) {
+    console.log(USAGE);
+    return;
+  }
   const [name] = positionals;
   if (name === undefined || positionals.length > 1) throw new Error(USAGE);
   const inCi = name === 'ci';
