@@ -1,3 +1,4 @@
+import { availableParallelism } from 'node:os';
 import { defineConfig } from 'vitest/config';
 
 const sources = new URL('./packages/persistent-data/src/', import.meta.url).pathname;
@@ -12,6 +13,8 @@ const shared = { env: { PDATA_VERIFY: '1' }, testTimeout: 20_000 };
 
 export default defineConfig({
   test: {
+    // Vitest would leave a core idle, which on two is half of the machine.
+    maxWorkers: availableParallelism(),
     projects: [
       { resolve: { alias }, test: { ...shared, name: 'unit', include: ['packages/*/src/**/*.test.ts'] } },
       { resolve: { alias }, test: { ...shared, name: 'suites', include: ['test/**/*.test.ts'] } },
