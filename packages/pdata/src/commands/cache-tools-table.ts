@@ -1,6 +1,21 @@
 /** Rows of the command table: the tools over caches. */
 
 import { type CommandSpec, EXIT, inputOperand, JSON_OUTPUT, type OptionSpec, QUIET } from '../command.ts';
+import {
+  CLEAR_NEEDS_CHECK,
+  damageOptions,
+  IGNORE_NON_FATAL,
+  INPUT_DEVICE,
+  INPUT_XML,
+  OUTPUT_DEVICE,
+  OUTPUT_TEXT,
+  OUTPUT_UNLESS_PREVIEW,
+  preview,
+  REPAIR_WHILE_DUMPING,
+  SEED,
+  SIZE_OUTPUT,
+  SUPERBLOCK_ONLY,
+} from './tool-options.ts';
 
 /** Kinds of damage: those of `persistent-data/testing`, which is not loaded for a table. */
 export const CACHE_DAMAGE_KINDS = [
@@ -9,20 +24,6 @@ export const CACHE_DAMAGE_KINDS = [
   ...['unclean', 'hintWidth', 'feature', 'version'],
 ];
 
-const INPUT: OptionSpec = {
-  long: 'input',
-  short: 'i',
-  value: 'FILE',
-  required: true,
-  help: 'Specify the input device',
-};
-const OUTPUT: OptionSpec = {
-  long: 'output',
-  short: 'o',
-  value: 'FILE',
-  required: true,
-  help: 'Specify the output device',
-};
 const METADATA_VERSION: OptionSpec = {
   long: 'metadata-version',
   value: 'NUM',
@@ -37,13 +38,13 @@ const CACHE_CHECK: CommandSpec = {
   options: [
     QUIET,
     JSON_OUTPUT,
-    { long: 'super-block-only', help: 'Only check the superblock' },
+    { ...SUPERBLOCK_ONLY, help: 'Only check the superblock' },
     { long: 'skip-mappings', help: "Don't check the mapping array" },
     { long: 'skip-hints', help: "Don't check the hint array" },
     { long: 'skip-discards', help: "Don't check the discard bitset" },
-    { long: 'clear-needs-check-flag', help: "Clears the 'needs_check' flag in the superblock" },
+    CLEAR_NEEDS_CHECK,
     { long: 'auto-repair', help: 'Auto repair trivial issues' },
-    { long: 'ignore-non-fatal-errors', help: 'Only return a non-zero exit code if a fatal error is found.' },
+    IGNORE_NON_FATAL,
   ],
   load: () => import('./cache-check.ts'),
 };
@@ -52,11 +53,7 @@ const CACHE_DUMP: CommandSpec = {
   name: 'cache_dump',
   about: 'Dump the cache metadata to stdout in XML format',
   operands: [inputOperand('dump')],
-  options: [
-    { ...QUIET, hidden: true },
-    { long: 'output', short: 'o', value: 'FILE', help: 'Specify the output file rather than stdout' },
-    { long: 'repair', short: 'r', help: 'Repair the metadata whilst dumping it' },
-  ],
+  options: [{ ...QUIET, hidden: true }, OUTPUT_TEXT, REPAIR_WHILE_DUMPING],
   load: () => import('./cache-dump.ts'),
 };
 
@@ -67,8 +64,8 @@ const CACHE_RESTORE: CommandSpec = {
   options: [
     QUIET,
     JSON_OUTPUT,
-    { ...INPUT, help: 'Specify the input xml' },
-    OUTPUT,
+    INPUT_XML,
+    OUTPUT_DEVICE,
     METADATA_VERSION,
     { long: 'omit-clean-shutdown', help: "Don't set the clean shutdown flag" },
   ],
@@ -82,9 +79,9 @@ const CACHE_REPAIR: CommandSpec = {
   options: [
     QUIET,
     JSON_OUTPUT,
-    INPUT,
-    { long: 'output', short: 'o', value: 'FILE', requiredUnless: 'preview', help: 'Specify the output device' },
-    { long: 'preview', help: 'Write nothing; print what a repair would keep and lose', conflicts: ['output'] },
+    INPUT_DEVICE,
+    OUTPUT_UNLESS_PREVIEW,
+    preview('print what a repair would keep and lose'),
   ],
   load: () => import('./cache-repair.ts'),
 };
@@ -109,15 +106,7 @@ const CACHE_METADATA_SIZE: CommandSpec = {
     },
     { long: 'nr-blocks', value: 'NUM', kind: 'u64', help: 'Specify the number of cache blocks' },
     { long: 'max-hint-width', value: 'BYTES', kind: 'u64', help: 'Specify the per-block hint width [default: 4]' },
-    { long: 'unit', short: 'u', value: 'UNIT', help: 'Specify the output unit in {bskKmMgG} [default: sector]' },
-    {
-      long: 'numeric-only',
-      short: 'n',
-      value: 'OPT',
-      optionalValue: true,
-      choices: ['short', 'long'],
-      help: 'Output numeric value only',
-    },
+    ...SIZE_OUTPUT,
   ],
   load: () => import('./cache-metadata-size.ts'),
 };
@@ -204,15 +193,13 @@ const CACHE_DETACH: CommandSpec = {
   load: () => import('./cache-detach.ts'),
 };
 
-const SEED: OptionSpec = { long: 'seed', value: 'NUM', kind: 'u32', help: 'Choose another one by chance [default: 1]' };
-
 const CACHE_GENERATE_METADATA: CommandSpec = {
   name: 'cache_generate_metadata',
   about: 'Write the metadata of a cache of a given shape, for tests',
   operands: [],
   options: [
     JSON_OUTPUT,
-    OUTPUT,
+    OUTPUT_DEVICE,
     { long: 'nr-cache-blocks', value: 'NUM', kind: 'u32', help: 'Cache blocks [default: 1000]' },
     { long: 'nr-mappings', value: 'NUM', kind: 'u32', help: 'Mapped blocks [default: all]' },
     { long: 'nr-origin-blocks', value: 'NUM', kind: 'u32', help: 'Origin blocks [default: twice the cache blocks]' },
@@ -234,12 +221,7 @@ const CACHE_GENERATE_DAMAGE: CommandSpec = {
   name: 'cache_generate_damage',
   about: 'Damage the metadata of a sound cache in place, for tests',
   operands: [],
-  options: [
-    JSON_OUTPUT,
-    { ...OUTPUT, help: 'Specify the device to damage' },
-    { long: 'kind', value: 'KIND', choices: CACHE_DAMAGE_KINDS, help: 'Choose the kind of damage [default: leak]' },
-    SEED,
-  ],
+  options: [JSON_OUTPUT, ...damageOptions(CACHE_DAMAGE_KINDS), SEED],
   load: () => import('./cache-generate-damage.ts'),
 };
 

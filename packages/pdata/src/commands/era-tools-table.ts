@@ -1,6 +1,19 @@
 /** Rows of the command table: the tools over era metadata. */
 
 import { type CommandSpec, inputOperand, JSON_OUTPUT, type OptionSpec, QUIET } from '../command.ts';
+import {
+  damageOptions,
+  IGNORE_NON_FATAL,
+  INPUT_DEVICE,
+  INPUT_XML,
+  OUTPUT_DEVICE,
+  OUTPUT_TEXT,
+  OUTPUT_UNLESS_PREVIEW,
+  preview,
+  REPAIR_WHILE_DUMPING,
+  SEED,
+  SUPERBLOCK_ONLY,
+} from './tool-options.ts';
 
 /** Kinds of damage: those of `persistent-data/testing`, which is not loaded for a table. */
 export const ERA_DAMAGE_KINDS = [
@@ -8,27 +21,13 @@ export const ERA_DAMAGE_KINDS = [
   ...['wrongRoot', 'farEra', 'farWriteset', 'longWriteset'],
 ];
 
-const SEED: OptionSpec = { long: 'seed', value: 'NUM', kind: 'u32', help: 'Choose by this number [default: 1]' };
-const OUTPUT_TEXT: OptionSpec = {
-  long: 'output',
-  short: 'o',
-  value: 'FILE',
-  help: 'Specify the output file rather than stdout',
-};
+const CHOICE: OptionSpec = { ...SEED, help: 'Choose by this number [default: 1]' };
 
 const ERA_CHECK: CommandSpec = {
   name: 'era_check',
   about: 'Validate era metadata on device or file.',
   operands: [inputOperand('check')],
-  options: [
-    QUIET,
-    JSON_OUTPUT,
-    { long: 'super-block-only', help: 'Only check the superblock.' },
-    {
-      long: 'ignore-non-fatal-errors',
-      help: 'Only return a non-zero exit code if a fatal error is found.',
-    },
-  ],
+  options: [QUIET, JSON_OUTPUT, SUPERBLOCK_ONLY, IGNORE_NON_FATAL],
   load: () => import('./era-check.ts'),
 };
 
@@ -39,7 +38,7 @@ const ERA_DUMP: CommandSpec = {
   options: [
     QUIET,
     { long: 'logical', help: 'Fold any unprocessed write sets into the final era array' },
-    { long: 'repair', short: 'r', help: 'Repair the metadata whilst dumping it' },
+    REPAIR_WHILE_DUMPING,
     OUTPUT_TEXT,
   ],
   load: () => import('./era-dump.ts'),
@@ -49,12 +48,7 @@ const ERA_RESTORE: CommandSpec = {
   name: 'era_restore',
   about: 'Convert XML format metadata to binary.',
   operands: [],
-  options: [
-    QUIET,
-    JSON_OUTPUT,
-    { long: 'input', short: 'i', value: 'FILE', required: true, help: 'Specify the input xml' },
-    { long: 'output', short: 'o', value: 'FILE', required: true, help: 'Specify the output device' },
-  ],
+  options: [QUIET, JSON_OUTPUT, INPUT_XML, OUTPUT_DEVICE],
   load: () => import('./era-restore.ts'),
 };
 
@@ -65,9 +59,9 @@ const ERA_REPAIR: CommandSpec = {
   options: [
     QUIET,
     JSON_OUTPUT,
-    { long: 'input', short: 'i', value: 'FILE', required: true, help: 'Specify the input device' },
-    { long: 'output', short: 'o', value: 'FILE', requiredUnless: 'preview', help: 'Specify the output device' },
-    { long: 'preview', help: 'Write nothing; print what is lost, and what is taken for it', conflicts: ['output'] },
+    INPUT_DEVICE,
+    OUTPUT_UNLESS_PREVIEW,
+    preview('print what is lost, and what is taken for it'),
   ],
   load: () => import('./era-repair.ts'),
 };
@@ -108,12 +102,12 @@ const ERA_GENERATE_METADATA: CommandSpec = {
   operands: [],
   options: [
     JSON_OUTPUT,
-    { long: 'output', short: 'o', value: 'FILE', required: true, help: 'Specify the output device' },
+    OUTPUT_DEVICE,
     { long: 'block-size', value: 'SECTORS', kind: 'u32', help: 'Size of a block [default: 128]' },
     { long: 'nr-blocks', value: 'NUM', kind: 'u32', help: 'Blocks of the origin [default: 10000]' },
     { long: 'nr-writesets', value: 'NUM', kind: 'u32', help: 'Eras that are not digested [default: 3]' },
     { long: 'percent', value: 'NUM', kind: 'u32', help: 'Blocks written in each of them, in percent [default: 10]' },
-    SEED,
+    CHOICE,
   ],
   load: () => import('./era-generate-metadata.ts'),
 };
@@ -122,12 +116,7 @@ const ERA_GENERATE_DAMAGE: CommandSpec = {
   name: 'era_generate_damage',
   about: 'Damage sound era metadata in place, for tests',
   operands: [],
-  options: [
-    JSON_OUTPUT,
-    { long: 'output', short: 'o', value: 'FILE', required: true, help: 'Specify the device to damage' },
-    { long: 'kind', value: 'KIND', choices: ERA_DAMAGE_KINDS, help: 'Choose the kind of damage [default: leak]' },
-    SEED,
-  ],
+  options: [JSON_OUTPUT, ...damageOptions(ERA_DAMAGE_KINDS), CHOICE],
   load: () => import('./era-generate-damage.ts'),
 };
 

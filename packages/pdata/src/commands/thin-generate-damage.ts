@@ -1,28 +1,13 @@
 /** `thin_generate_damage`: damages the metadata of a pool, for tests. */
 
-import { FileDevice } from 'persistent-data/io';
-import { damageThin, Random, THIN_DAMAGES, ThinPatient } from 'persistent-data/testing';
+import { damageThin, THIN_DAMAGES, ThinPatient } from 'persistent-data/testing';
 import type { Arguments } from '../arguments.ts';
-import { EXIT } from '../command.ts';
-import { openMetadataInput } from '../files.ts';
-import { printJson } from '../print-json.ts';
-import { writeStdout } from '../standard-output.ts';
+import { runDamage } from '../damage-command.ts';
 
 export function run(args: Arguments): number {
-  const kind = THIN_DAMAGES.find((name) => name === args.text('kind')) ?? 'leak';
-  const path = args.required('output');
-  openMetadataInput(path, false).close();
-  const device = FileDevice.open(path);
-  try {
-    const seed = args.number('seed') ?? 1;
-    const description = damageThin(new ThinPatient(device), device, kind, new Random(seed));
-    if (description === undefined)
-      throw new Error(`Cannot do damage of kind ${kind}: the pool has nothing that it fits to`);
-    device.flush();
-    if (args.has('json')) printJson({ version: 1, kind, seed, description });
-    else writeStdout(`${typeof description === 'string' ? description : kind}\n`);
-  } finally {
-    device.close();
-  }
-  return EXIT.ok;
+  return runDamage(args, {
+    kinds: THIN_DAMAGES,
+    damage: (device, kind, random) => damageThin(new ThinPatient(device), device, kind, random),
+    patientHas: 'the pool has',
+  });
 }

@@ -9,6 +9,16 @@ import {
   type OptionSpec,
   QUIET,
 } from '../command.ts';
+import {
+  damageOptions,
+  INPUT_DEVICE,
+  OUTPUT_DEVICE,
+  OUTPUT_UNLESS_PREVIEW,
+  preview,
+  REPAIR_OVERRIDES,
+  SEED,
+  SIZE_OUTPUT,
+} from './tool-options.ts';
 
 /** Kinds of damage: those of `persistent-data/testing`, which is not loaded for a table. */
 export const DAMAGES = [
@@ -18,12 +28,6 @@ export const DAMAGES = [
 
 const INPUT: OperandSpec = { name: 'INPUT', help: 'Specify the input device' };
 const SNAPSHOT: OptionSpec = { long: 'metadata-snap', short: 'm', help: 'Use metadata snapshot' };
-
-const OVERRIDES: readonly OptionSpec[] = [
-  { long: 'transaction-id', value: 'NUM', kind: 'u64', help: 'Override the transaction id if needed' },
-  { long: 'data-block-size', value: 'SECTORS', kind: 'u32', help: 'Provide the data block size for repairing' },
-  { long: 'nr-data-blocks', value: 'NUM', kind: 'u64', help: 'Override the number of data blocks if needed' },
-];
 
 const CHOOSE: OptionSpec = {
   long: 'choose',
@@ -113,20 +117,7 @@ const THIN_METADATA_SIZE: CommandSpec = {
       required: true,
       help: 'Maximum number of thin devices and snapshots',
     },
-    {
-      long: 'unit',
-      short: 'u',
-      value: 'UNIT',
-      help: 'Specify the output unit in {bskKmMgG} [default: sector]',
-    },
-    {
-      long: 'numeric-only',
-      short: 'n',
-      value: 'OPT',
-      optionalValue: true,
-      choices: ['short', 'long'],
-      help: 'Output numeric value only',
-    },
+    ...SIZE_OUTPUT,
   ],
   load: () => import('./thin-metadata-size.ts'),
 };
@@ -138,7 +129,7 @@ const THIN_METADATA_PACK: CommandSpec = {
   options: [
     JSON_OUTPUT,
     { long: 'input', short: 'i', value: 'DEV', required: true, help: 'Specify thinp metadata binary device/file' },
-    { long: 'output', short: 'o', value: 'FILE', required: true, help: 'Specify packed output file' },
+    { ...OUTPUT_DEVICE, help: 'Specify packed output file' },
     { long: 'force', short: 'f', help: 'Force overwrite the output file' },
     { long: 'redact', help: 'Leave out what identifies the owner: the uuid, and stray bytes of memory' },
   ],
@@ -151,7 +142,7 @@ const THIN_METADATA_UNPACK: CommandSpec = {
   operands: [],
   options: [
     JSON_OUTPUT,
-    { long: 'input', short: 'i', value: 'FILE', required: true, help: 'Specify packed input file' },
+    { ...INPUT_DEVICE, help: 'Specify packed input file' },
     { long: 'output', short: 'o', value: 'DEV', required: true, help: 'Specify thinp metadata binary device/file' },
     { long: 'force', short: 'f', help: 'Force overwrite the output file' },
   ],
@@ -165,10 +156,10 @@ const THIN_REPAIR: CommandSpec = {
   options: [
     QUIET,
     JSON_OUTPUT,
-    { long: 'input', short: 'i', value: 'FILE', required: true, help: 'Specify the input device' },
-    { long: 'output', short: 'o', value: 'FILE', requiredUnless: 'preview', help: 'Specify the output device' },
-    ...OVERRIDES,
-    { long: 'preview', help: 'Write nothing; print what each candidate would keep and lose', conflicts: ['output'] },
+    INPUT_DEVICE,
+    OUTPUT_UNLESS_PREVIEW,
+    ...REPAIR_OVERRIDES,
+    preview('print what each candidate would keep and lose'),
     CHOOSE,
     { long: 'verbose', short: 'v', multiple: true, help: 'Has no effect', hidden: true },
   ],
@@ -191,7 +182,7 @@ const THIN_ROOTS: CommandSpec = {
       kind: 'u64',
       help: 'Print how a device of the chosen generation differs from what it is now',
     },
-    ...OVERRIDES,
+    ...REPAIR_OVERRIDES,
   ],
   load: () => import('./thin-roots.ts'),
 };
@@ -222,7 +213,7 @@ const THIN_EXTRACT: CommandSpec = {
     { ...SNAPSHOT, conflicts: ['repair', 'choose'] },
     { long: 'repair', short: 'r', help: 'Take the roots that thin_repair would take' },
     CHOOSE,
-    ...OVERRIDES,
+    ...REPAIR_OVERRIDES,
   ],
   exitCodes: { [EXIT.failure]: 'also: some blocks could not be resolved; all others were copied' },
   load: () => import('./thin-extract.ts'),
@@ -244,8 +235,8 @@ const THIN_SHRINK: CommandSpec = {
   options: [
     QUIET,
     JSON_OUTPUT,
-    { long: 'input', short: 'i', value: 'FILE', required: true, help: 'Specify thinp metadata xml file' },
-    { long: 'output', short: 'o', value: 'FILE', required: true, help: 'Specify output xml file' },
+    { ...INPUT_DEVICE, help: 'Specify thinp metadata xml file' },
+    { ...OUTPUT_DEVICE, help: 'Specify output xml file' },
     { long: 'data', value: 'FILE', required: true, help: 'Specify pool data device where data will be moved' },
     {
       long: 'nr-blocks',
@@ -296,15 +287,13 @@ const THIN_STAT: CommandSpec = {
   load: () => import('./thin-stat.ts'),
 };
 
-const SEED: OptionSpec = { long: 'seed', value: 'NUM', kind: 'u32', help: 'Choose another one by chance [default: 1]' };
-
 const THIN_GENERATE_METADATA: CommandSpec = {
   name: 'thin_generate_metadata',
   about: 'Write the metadata of a pool of a given shape, for tests',
   operands: [],
   options: [
     JSON_OUTPUT,
-    { long: 'output', short: 'o', value: 'FILE', required: true, help: 'Specify the output device' },
+    OUTPUT_DEVICE,
     { long: 'nr-devices', value: 'NUM', kind: 'u32', help: 'Thin devices [default: 1]' },
     { long: 'nr-mappings', value: 'NUM', kind: 'u32', help: 'Mappings of each device [default: 1000]' },
     { long: 'nr-snapshots', value: 'NUM', kind: 'u32', help: 'Snapshots of each device [default: 0]' },
@@ -318,12 +307,7 @@ const THIN_GENERATE_DAMAGE: CommandSpec = {
   name: 'thin_generate_damage',
   about: 'Damage the metadata of a sound pool in place, for tests',
   operands: [],
-  options: [
-    JSON_OUTPUT,
-    { long: 'output', short: 'o', value: 'FILE', required: true, help: 'Specify the device to damage' },
-    { long: 'kind', value: 'KIND', choices: DAMAGES, help: 'Choose the kind of damage [default: leak]' },
-    SEED,
-  ],
+  options: [JSON_OUTPUT, ...damageOptions(DAMAGES), SEED],
   load: () => import('./thin-generate-damage.ts'),
 };
 
