@@ -40,10 +40,11 @@ export async function writeBack(
   report: Report,
 ): Promise<CacheWriteback> {
   const keepMetadata = args.has('no-metadata-update');
-  const metadata: BlockDevice = FileDevice.open(metadataPath, keepMetadata ? { readOnly: true } : {});
+  const interruption = await Interruption.watch();
+  let metadata: BlockDevice | undefined;
   const progress = report.progress('blocks');
-  const interruption = new Interruption();
   try {
+    metadata = FileDevice.open(metadataPath, keepMetadata ? { readOnly: true } : {});
     const bufferMib = args.number('buffer-size-meg');
     const writeback = new CacheWriteback({
       metadata,
@@ -64,8 +65,8 @@ export async function writeBack(
     }
     return writeback;
   } finally {
-    interruption.end();
     progress.end();
-    metadata.close();
+    metadata?.close();
+    interruption.end();
   }
 }

@@ -2,9 +2,9 @@ import { expect, test } from 'vitest';
 import { InterruptedError } from './interrupted-error.ts';
 import { Interruption, interruptible } from './interruption.ts';
 
-test('a signal makes `check()` throw, as long as it is watched', () => {
+test('a signal makes `check()` throw, as long as it is watched', async () => {
   const before = process.listenerCount('SIGINT');
-  const interruption = new Interruption();
+  const interruption = await Interruption.watch();
   interruption.check();
   process.emit('SIGINT');
   expect(() => interruption.check()).toThrow(InterruptedError);
@@ -20,4 +20,21 @@ test('`interruptible()` answers what the work does, and lets its errors through'
       throw error;
     }),
   ).toThrow(error);
+});
+
+// A handler that was made within the script took the signal, which was forgotten with the handler when the script was over: a restore went on.
+test('a signal in the first stretch of work that waits is not lost', async () => {
+  let watching: Promise<Interruption> | undefined;
+  let hasGoneOn = false;
+  const begin = async (): Promise<void> => {
+    watching = Interruption.watch();
+    process.kill(process.pid, 'SIGINT');
+    // Until the signal is there. Without it this ends, too late.
+    for (const until = performance.now() + 5000; performance.now() < until; );
+    await watching;
+    hasGoneOn = true;
+  };
+  expect(() => interruptible(begin)).toThrow(InterruptedError);
+  (await watching)?.end();
+  expect(hasGoneOn).toBe(false);
 });

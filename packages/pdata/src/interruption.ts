@@ -1,6 +1,7 @@
 /** Ctrl-C: the work ends, and gives back what it holds. */
 
 import { Script } from 'node:vm';
+import { assert } from 'persistent-data/base';
 import { FileLock } from 'persistent-data/io';
 import { InterruptedError } from './interrupted-error.ts';
 import { endProgress } from './report.ts';
@@ -27,15 +28,16 @@ export function interruptible<T>(work: () => T): T {
     throw new InterruptedError('interrupted', { cause: error });
   } finally {
     scope[WORK] = undefined;
-    renewHandlers();
   }
 }
 
-/** Where Node ends a script at a signal, it takes the signal away from the handlers that the script made. They get it back. */
-function renewHandlers(): void {
-  const handlers = process.rawListeners('SIGINT') as NodeJS.SignalsListener[];
-  process.removeAllListeners('SIGINT');
-  for (const handler of handlers) process.on('SIGINT', handler);
+/**
+ * Waits until the script of {@link interruptible} is behind the work. A handler of a signal that is made within the script is of no use: while the script
+ * runs it would keep the signal from ending it, and what came in that time would be lost when the script is over.
+ */
+export async function outsideScript(): Promise<void> {
+  await undefined;
+  assert(scope[WORK] === undefined, 'work that waits has left its script');
 }
 
 /** Watches for SIGINT and SIGTERM, which then no longer end the program by themselves. Work that waits now and then calls {@link check}. */
@@ -45,8 +47,14 @@ export class Interruption {
     this.#wanted = true;
   };
 
-  constructor() {
+  private constructor() {
     for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, this.#note);
+  }
+
+  /** Begins to watch. To be called before anything is held that a sudden end would leave behind, such as the lock of a file. */
+  static async watch(): Promise<Interruption> {
+    await outsideScript();
+    return new Interruption();
   }
 
   /** @throws {InterruptedError} when the program is to end. */

@@ -20,9 +20,14 @@ export interface PoolSession {
 }
 
 /** Opens a pool for a command. @param options.readOnly - The command changes nothing. */
-async function openPoolSession(folder: string, options: { readonly readOnly: boolean }): Promise<PoolSession> {
+async function openPoolSession(
+  folder: string,
+  options: { readonly readOnly: boolean },
+  interruption: Interruption,
+): Promise<PoolSession> {
   const begin = monotonicMs();
   for (;;) {
+    interruption.check();
     const served = kindOfFolder(folder) === 'pool' ? await ControlClient.connect(controlSocketPath(folder)) : undefined;
     if (served !== undefined) return new ServedPool(served);
     try {
@@ -40,13 +45,16 @@ export async function withPool<R>(
   options: { readonly readOnly: boolean },
   work: (session: PoolSession) => Promise<R>,
 ): Promise<R> {
-  const session = await openPoolSession(folder, options);
-  const interruption = new Interruption();
+  const interruption = await Interruption.watch();
   try {
-    return await work(interruptible(session, interruption));
+    const session = await openPoolSession(folder, options, interruption);
+    try {
+      return await work(interruptible(session, interruption));
+    } finally {
+      await session.close();
+    }
   } finally {
     interruption.end();
-    await session.close();
   }
 }
 

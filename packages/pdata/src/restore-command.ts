@@ -50,15 +50,18 @@ export async function runRestore(
   refuseSameFile(input, output);
   const asJson = args.has('json');
   const report = new Report({ quiet: args.has('quiet') || asJson });
-  const device = FileDevice.open(output);
-  const progress = report.progress('MiB');
-  const interruption = new Interruption();
+  const interruption = await Interruption.watch();
   try {
-    await restore(chunksOf(input, progress, interruption), device);
+    const device = FileDevice.open(output);
+    const progress = report.progress('MiB');
+    try {
+      await restore(chunksOf(input, progress, interruption), device);
+    } finally {
+      progress.end();
+      device.close();
+    }
   } finally {
     interruption.end();
-    progress.end();
-    device.close();
   }
   if (asJson) writeStdout(`${JSON.stringify({ version: 1, output }, undefined, 2)}\n`);
   return EXIT.ok;

@@ -10,6 +10,7 @@ import type { Arguments } from '../arguments.ts';
 import { attachText } from '../attach-text.ts';
 import { EXIT } from '../command.ts';
 import { openForeignPool } from '../foreign-pool.ts';
+import { outsideScript } from '../interruption.ts';
 import { parseAddress, tcpUri, unixUri } from '../serve-address.ts';
 import { ServeLog } from '../serve-log.ts';
 import type { MetricsSources } from '../serve-metrics.ts';
@@ -34,6 +35,7 @@ interface Service {
 }
 
 export async function run(args: Arguments): Promise<number> {
+  await outsideScript();
   const stopped = stopSignal();
   const log = new ServeLog({ json: args.has('json') });
   const service = args.has('metadata') || args.has('data') ? foreignService(args, log) : await poolService(args, log);

@@ -102,9 +102,13 @@ export class FileLock {
   /** Gives the lock back. Idempotent. Leaves a lock file alone that somebody replaced by hand. */
   release(): void {
     if (this.#released) return;
-    this.#released = true;
-    held.delete(this);
-    removeLock(this.path, this.#token);
+    try {
+      removeLock(this.path, this.#token);
+    } finally {
+      // Afterwards: when the work is cut off here, `releaseAll` does it again.
+      held.delete(this);
+      this.#released = true;
+    }
   }
 }
 
