@@ -488,10 +488,14 @@ export class ThinRunner {
   /** After an operation that commits before it does anything else, or fails to: the disk knows whether it has. */
   #readDisk(countsBefore: readonly number[]): void {
     const disk = ThinMetadata.open(this.#device.memory.fork(), this.#options);
-    const found = [disk.devices(), disk.time, disk.transactionId, disk.needsCheck, disk.metadataSnapshot !== 0];
+    const { core, time, transactionId, needsCheck, nrMetadataBlocks } = disk;
+    // All of it: a growth that only the model has would pass for a commit.
+    const sizes = [core.dataSpaceMap.nrBlocksUncommitted, nrMetadataBlocks];
+    const found = [disk.devices(), time, transactionId, needsCheck, disk.metadataSnapshot !== 0, sizes];
     const shows = (model: ModelPool) => {
-      const { time, transactionId, needsCheck, held } = model;
-      return same(found, [model.list(), time, transactionId, needsCheck, held !== undefined]);
+      const { time, transactionId, needsCheck, held, nrDataBlocks, nrMetadataBlocks } = model;
+      const sizes = [nrDataBlocks, nrMetadataBlocks];
+      return same(found, [model.list(), time, transactionId, needsCheck, held !== undefined, sizes]);
     };
     if (shows(this.#model) && same(dataCounts(disk), countsBefore)) this.#durable = this.#model.clone();
     else if (!shows(this.#durable)) fail('the disk holds neither the last commit nor this one');
