@@ -30,6 +30,10 @@ const CPP = '/usr/sbin';
 const OURS = [process.execPath, join(ROOT, 'packages/pdata/bin/pdata.js')];
 const NODE = [process.execPath, '-e', '0'];
 
+const USAGE = `Usage: npm run bench -- tools [--family thin|cache|era] [--only ROW] [--runs 5] [--n N] [--json]
+
+${FAMILIES.map(({ name, rows }) => `rows of ${name}: ${rows.map((row) => row.name).join(' ')}`).join('\n')}`;
+
 const { values: options } = parseArgs({
   options: {
     family: { type: 'string', multiple: true },
@@ -37,8 +41,13 @@ const { values: options } = parseArgs({
     runs: { type: 'string', default: '5' },
     n: { type: 'string' },
     json: { type: 'boolean', default: false },
+    help: { type: 'boolean', default: false },
   },
 });
+if (options.help) {
+  console.log(USAGE);
+  process.exit();
+}
 const runs = Number(options.runs);
 const DEFAULT_N = 10_000_000;
 const sizeOf = ({ defaultN = DEFAULT_N }: ToolFamily): number => Number(options.n ?? defaultN);

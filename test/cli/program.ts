@@ -7,11 +7,11 @@ import { join } from 'node:path';
 import { afterAll } from 'vitest';
 import { goldenImage } from '../golden/image.ts';
 
-const BIN = join(import.meta.dirname, '../../packages/pdata/dist/main.js');
+/** The program's entry, as it was built. */
+export const BIN = join(import.meta.dirname, '../../packages/pdata/dist/main.js');
 
 /** Whether there is a build to run; what needs it is skipped aloud without, and fails where `CI=true` promises it. */
-export const isBuilt =
-  existsSync(join(import.meta.dirname, '../../packages/pdata/dist/main.js')) || process.env.CI === 'true';
+export const isBuilt = existsSync(BIN) || process.env.CI === 'true';
 if (!isBuilt) process.stderr.write('skipped: test/cli needs the build: `npm run build`\n');
 
 /** What the program did. */
