@@ -1,4 +1,4 @@
-import { CorruptionError } from '../base/index.ts';
+import { CorruptionError, compareHalves } from '../base/index.ts';
 import { NODE_VALIDATOR, NodeView } from '../format/index.ts';
 import type { BlockReader } from '../transaction-manager/index.ts';
 import { isWithin, spanOf } from './node-checks.ts';
@@ -98,6 +98,24 @@ export class DiffSide {
       this.nrEntries = nrEntries;
       this.index = 0;
     } else this.#takeChild(depth);
+  }
+
+  /** Goes to the first entry whose key is not below this one, as the first thing that is done. Reads one block per level. */
+  seek(high: number, low: number): void {
+    const { node } = this;
+    while (this.isItem) {
+      const depth = this.#depth;
+      this.expand();
+      // At an empty node it has gone on by itself.
+      if (!this.isItem || this.#depth !== depth + 1) continue;
+      this.#indexes[depth] = Math.max(0, node.lowerBound(high, low));
+      this.#takeChild(depth);
+    }
+    if (this.done) return;
+    this.touch();
+    const index = Math.max(0, node.lowerBound(high, low));
+    const isBelow = compareHalves(node.keyHigh(index), node.keyLow(index), high, low) < 0;
+    this.index = isBelow ? index + 1 : index;
   }
 
   /** Steps over the item. */

@@ -79,9 +79,25 @@ describe.each([1, 8, 100, 1346])('values of %i bytes', (size) => {
     expect([...diffTrees(tree, undefined, root)]).toEqual(modelDiff(new Map(), model));
     expect([...diffTrees(tree, root, undefined)]).toEqual(modelDiff(model, new Map()));
     expect([...diffTrees(tree, root, root)]).toEqual([]);
+    for (let i = 0; i < 20; i++) {
+      const begin = random(9500);
+      const end = begin + random([10, 1000, 9000][random(3)]!);
+      const inside = modelDiff(firstModel, model).filter(({ keys: [key] }) => key! >= begin && key! < end);
+      expect(keysBetween(tree, first, root, begin, end)).toEqual(inside.map(({ keys }) => keys[0]));
+      expect(keysBetween(tree, undefined, root, begin, end)).toEqual(
+        [...model.keys()].filter((key) => key >= begin && key < end).sort((a, b) => a - b),
+      );
+    }
     expect(space.blockManager.nrLocked).toBe(0);
   });
 });
+
+function keysBetween(tree: Btree<unknown>, left: number | undefined, right: number, begin: number, end: number) {
+  const keys: number[] = [];
+  const diff = new TreeDiff(tree, left, right, { begin, end });
+  while (diff.next()) keys.push(diff.keyLow);
+  return keys;
+}
 
 /** Blocks that a diff reads, with nothing in the cache before. */
 function blocksReadBy(space: ScratchSpace, left: number, right: number): { reads: number; differences: number } {
@@ -103,6 +119,20 @@ describe('shared parts are not read', () => {
     const { reads, differences } = blocksReadBy(space, root, changed);
     expect(differences).toBe(4);
     expect(reads).toBeLessThanOrEqual(2 * (1 + 4 + 3));
+  });
+
+  test('nor is what lies outside the range that was asked for', () => {
+    const space = new ScratchSpace();
+    const { tree, root } = build(space, 200_000);
+    space.tm.inc(root);
+    const batch = Array.from({ length: 20_000 }, (_, i): [number, number] => [i * 10, 201]);
+    const changed = insertMany(tree, root, batch).root;
+    space.commit();
+    space.reopen();
+    const reopened = new Btree(space.tm, { valueType: patternType(8) });
+    expect(keysBetween(reopened, root, changed, 99_995, 100_011)).toEqual([100_000, 100_010]);
+    // The way down on either side, once to see how high the tree is, and a leaf or two.
+    expect(space.blockManager.statistics.blocksRead).toBeLessThanOrEqual(2 * (2 + 4 + 2));
   });
 
   test('where splits shifted all places behind', () => {

@@ -1,4 +1,4 @@
-import { compareHalves, joinKey, type Slab, StateError, type U64 } from '../base/index.ts';
+import { compareHalves, highHalf, joinKey, lowHalf, type Slab, StateError, type U64 } from '../base/index.ts';
 import { NODE_HEADER, type NodeView } from '../format/index.ts';
 import type { BlockReader, TransactionManager } from '../transaction-manager/index.ts';
 import type { Btree } from './btree.ts';
@@ -20,6 +20,13 @@ export interface Difference<V> {
 export interface DiffOptions extends CursorOptions {
   /** Whether two values are the same. Default: all their bytes are. Offsets in bytes. */
   readonly equal?: (slabLeft: Slab, atLeft: number, slabRight: Slab, atRight: number) => boolean;
+}
+
+export interface TreeDiffOptions extends DiffOptions {
+  /** The first key that is of interest. Default: the smallest there is. */
+  readonly begin?: U64;
+  /** The key before which the comparison ends (half-open). Default: beyond the largest there is. */
+  readonly end?: U64;
 }
 
 /**
@@ -70,7 +77,7 @@ function* diffLevel<V>(
 }
 
 /**
- * {@link diffTrees} for one level, step by step and without allocation: for many differences.
+ * {@link diffTrees} for one level, step by step and without allocation: for many differences. Of a range of keys, only what may hold some of them is read.
  *
  * @example
  * ```ts
@@ -93,8 +100,10 @@ export class TreeDiff<V> {
   readonly #equal: DiffOptions['equal'];
   readonly #frozen: boolean;
   readonly #version: number;
+  readonly #begin: Bound | undefined;
+  readonly #end: Bound | undefined;
 
-  constructor(tree: TreeKind<V>, left: Root | undefined, right: Root | undefined, options: DiffOptions = {}) {
+  constructor(tree: TreeKind<V>, left: Root | undefined, right: Root | undefined, options: TreeDiffOptions = {}) {
     const reader: BlockReader = options.reader ?? tree.tm;
     const { size } = tree.valueType;
     const isSame = left === right;
@@ -106,10 +115,18 @@ export class TreeDiff<V> {
     this.#equal = options.equal;
     this.#frozen = options.frozen ?? false;
     this.#version = tree.tm.version;
+    this.#begin = boundOf(options.begin);
+    this.#end = boundOf(options.end);
+    if (this.#begin === undefined) return;
+    for (const side of [this.#left, this.#right]) side.seek(this.#begin.high, this.#begin.low);
   }
 
   /** Goes to the next difference. False when there is none left. */
   next(): boolean {
+    return this.#step() && (this.#end === undefined || isBelow(this.keyHigh, this.keyLow, this.#end));
+  }
+
+  #step(): boolean {
     if (!this.#frozen && this.#version !== this.#tm.version) {
       throw new StateError('Cannot go on with the comparison: something was changed meanwhile');
     }
@@ -119,6 +136,7 @@ export class TreeDiff<V> {
       // Only now: leaving a leaf reads its parent, which might evict the leaf that the last difference lies in.
       if (left.isLeafDone) left.leaveLeaf();
       if (right.isLeafDone) right.leaveLeaf();
+      if (this.#end !== undefined && isBehind(left, this.#end) && isBehind(right, this.#end)) return false;
       if (left.isItem || right.isItem) this.#approach();
       else if (left.done && right.done) return false;
       else if (this.#compareEntries()) return true;
@@ -253,4 +271,23 @@ export class TreeDiff<V> {
     for (let i = 0; i < size; i++) if (bytes[left + i] !== bytes[right + i]) return false;
     return true;
   }
+}
+
+/** A key in halves. */
+interface Bound {
+  readonly high: number;
+  readonly low: number;
+}
+
+function boundOf(key: U64 | undefined): Bound | undefined {
+  return key === undefined ? undefined : { high: highHalf(key), low: lowHalf(key) };
+}
+
+function isBelow(high: number, low: number, bound: Bound): boolean {
+  return compareHalves(high, low, bound.high, bound.low) < 0;
+}
+
+/** Whether everything that a side still has lies behind the range. */
+function isBehind(side: DiffSide, end: Bound): boolean {
+  return side.done || (side.isItem && !isBelow(side.itemHigh, side.itemLow, end));
 }

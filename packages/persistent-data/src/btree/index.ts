@@ -11,15 +11,17 @@ export { BtreeBuilder } from './builder.ts';
 export { type CheckedTree, type CheckOptions, checkTree } from './check.ts';
 export { CheckedNodes, type NodeSummary } from './checked-nodes.ts';
 export { Cursor, type CursorOptions, type TreeKind } from './cursor.ts';
-export { type Difference, type DiffOptions, diffTrees, TreeDiff } from './diff.ts';
+export { type Difference, type DiffOptions, diffTrees, TreeDiff, type TreeDiffOptions } from './diff.ts';
 export { insertScratch } from './insert.ts';
 export { insertMany } from './insert-many.ts';
 export { ABSENT, findForRemoval, type Removal, removeFound } from './lazy-remove.ts';
 export { type BuiltLeaf, LeafBuilder, releaseLeaves } from './leaf-builder.ts';
 export { findExact, NOT_FOUND } from './lookup.ts';
+export { PutBuffer } from './put-buffer.ts';
 export { type NestedRangeOptions, type RangeOptions, range, rangeNested } from './range.ts';
 export { type RemovalRange, removeRange } from './remove-range.ts';
 export { type EntryVisitor, forEachEntry } from './scan.ts';
+export { SortedMerge } from './sorted-merge.ts';
 export { type TreeStatistics, treeStatistics } from './stats.ts';
 export { type Keys, MAX_LEVELS, type Root, TreeContext } from './tree-context.ts';
 export {

@@ -32,8 +32,6 @@ export class VolumeExport implements NbdExport {
   readonly canFastZero = true;
   readonly #source: VolumeSource;
   #open: OpenSource | undefined;
-  /** The last comparison: context, the source's stamp then, and what differed. */
-  #compared: { readonly context: string; readonly stamp: number; readonly ranges: readonly ByteRange[] } | undefined;
 
   constructor(source: VolumeSource) {
     this.#source = source;
@@ -89,7 +87,9 @@ export class VolumeExport implements NbdExport {
   blockStatus(context: string, offset: number, length: number, add: ExtentSink): void {
     const flags = FLAGS[context];
     if (flags === undefined) {
-      addDirty(this.#difference(context), offset, length, add);
+      const range = { offset, length, limit: MAX_EXTENTS };
+      const ranges = this.#source.difference(this.#volume(), context.slice(CONTEXTS.dirtyBitmap.length), range);
+      addDirty(ranges, range, add);
       return;
     }
     const extents = this.#volume().extents(offset, length, { limit: MAX_EXTENTS });
@@ -100,49 +100,25 @@ export class VolumeExport implements NbdExport {
   release(): void {
     this.#open?.close();
     this.#open = undefined;
-    this.#compared = undefined;
   }
 
   #volume(): OpenSource {
     this.#open ??= this.#source.open();
     return this.#open;
   }
-
-  #difference(context: string): readonly ByteRange[] {
-    const { stamp } = this.#source;
-    const known = this.#compared;
-    if (known !== undefined && known.context === context && known.stamp === stamp) return known.ranges;
-    const ranges = this.#source.difference(this.#volume(), context.slice(CONTEXTS.dirtyBitmap.length));
-    this.#compared = { context, stamp, ranges };
-    return ranges;
-  }
 }
 
-/** Tells a range as runs that are dirty or not. `ranges` are in order. */
-function addDirty(ranges: readonly ByteRange[], offset: number, length: number, add: ExtentSink): void {
-  const end = offset + length;
+/** Tells a range as runs that are dirty or not, as far as the ranges were looked for. */
+function addDirty(
+  ranges: readonly ByteRange[],
+  { offset, length, limit }: ByteRange & { readonly limit: number },
+  add: ExtentSink,
+): void {
   let at = offset;
-  for (let i = firstAfter(ranges, offset); i < ranges.length && at < end; i++) {
-    const range = ranges[i]!;
-    if (range.offset > at) {
-      if (!add(Math.min(range.offset, end) - at, 0)) return;
-      at = Math.min(range.offset, end);
-    }
-    const to = Math.min(range.offset + range.length, end);
-    if (to > at && !add(to - at, DIRTY)) return;
-    at = Math.max(at, to);
+  for (const range of ranges) {
+    if (range.offset > at && !add(range.offset - at, 0)) return;
+    if (!add(range.length, DIRTY)) return;
+    at = range.offset + range.length;
   }
-  if (at < end) add(end - at, 0);
-}
-
-/** The first range that ends behind `offset`, by halving. */
-function firstAfter(ranges: readonly ByteRange[], offset: number): number {
-  let low = 0;
-  let high = ranges.length;
-  while (low < high) {
-    const middle = (low + high) >>> 1;
-    if (ranges[middle]!.offset + ranges[middle]!.length > offset) high = middle;
-    else low = middle + 1;
-  }
-  return low;
+  if (at < offset + length && ranges.length < limit) add(offset + length - at, 0);
 }

@@ -23,10 +23,8 @@ export interface VolumeSource {
   open(): OpenSource;
   /** Names of snapshots that it can be compared with. */
   snapshots(): string[];
-  /** In which runs of bytes the open volume differs from a snapshot. */
-  difference(open: OpenSource, snapshot: string): readonly ByteRange[];
-  /** Changes whenever a difference may. */
-  readonly stamp: number;
+  /** In which runs of bytes, of those in a range, the open volume differs from a snapshot. */
+  difference(open: OpenSource, snapshot: string, range: ByteRange & ExtentOptions): readonly ByteRange[];
 }
 
 /** A volume of a pool with names. Follows its volume when that is renamed or resized. */
@@ -58,10 +56,6 @@ export class NamedSource implements VolumeSource {
     return from === undefined ? `thin ${kind}` : `thin ${kind} of ${from}`;
   }
 
-  get stamp(): number {
-    return this.#pool.thinPool.metadata.core.tm.version;
-  }
-
   open(): PoolVolume {
     return this.#pool.volume(this.#record().name, { readOnly: this.#isReadOnly });
   }
@@ -77,13 +71,8 @@ export class NamedSource implements VolumeSource {
       .map(({ name }) => name);
   }
 
-  difference(open: OpenSource, snapshot: string): readonly ByteRange[] {
-    const other = this.#pool.volume(snapshot, { readOnly: true });
-    try {
-      return (open as PoolVolume).difference(other);
-    } finally {
-      other.close();
-    }
+  difference(open: OpenSource, snapshot: string, range: ByteRange & ExtentOptions): readonly ByteRange[] {
+    return (open as PoolVolume).difference(this.#pool.record(snapshot), range);
   }
 
   /** The oldest ancestor of which is known. @param known - Those of volumes that were asked for before; gains all on the way. */
@@ -113,7 +102,6 @@ export class ThinSource implements VolumeSource {
   readonly readOnly: boolean;
   readonly blockBytes: number;
   readonly description: string;
-  readonly stamp = 0;
   readonly #pool: ThinPool;
   readonly #id: number;
 

@@ -1,5 +1,5 @@
 import { ReadOnlyError, StateError } from '../base/index.ts';
-import type { Extent, ExtentOptions, ThinVolume, VolumeDifference } from '../thin-pool/index.ts';
+import type { ByteRange, Extent, ExtentOptions, ThinVolume, VolumeDifference } from '../thin-pool/index.ts';
 import type { OpenVolume } from './open-volumes.ts';
 import type { VolumeRecord } from './volume-record.ts';
 
@@ -79,10 +79,13 @@ export class PoolVolume {
     return this.#thin.extents(offset, length, options);
   }
 
-  /** The runs of bytes in which this volume's blocks are not those of another one of the same pool. */
-  difference(other: PoolVolume): VolumeDifference[] {
+  /**
+   * The runs of bytes in which this volume's blocks are not those of another one of the same pool; with `offset` and `length` only those in a run of
+   * bytes, as cheaply. @param other - Open, or a record of the pool.
+   */
+  difference(other: PoolVolume | VolumeRecord, options?: Partial<ByteRange> & ExtentOptions): VolumeDifference[] {
     this.#refuseClosed();
-    return this.#thin.difference(other.#thin);
+    return this.#thin.difference(other instanceof PoolVolume ? other.#thin : other.id, options);
   }
 
   /** Gives the handle back. What was not flushed is committed with the pool's next commit. Idempotent. */

@@ -56,6 +56,20 @@ test('differences say what two volumes do not share', async () => {
     { offset: 3 * BLOCK, length: BLOCK, kind: 'removed' },
     { offset: 7 * BLOCK, length: BLOCK, kind: 'added' },
   ]);
+  const range = { offset: BLOCK + 5, length: 6 * BLOCK };
+  const wanted = [
+    { offset: BLOCK + 5, length: 2 * BLOCK - 5, kind: 'changed' },
+    { offset: 3 * BLOCK, length: BLOCK, kind: 'removed' },
+    { offset: 7 * BLOCK, length: 5, kind: 'added' },
+  ];
+  expect(volume.difference(snapshot, range)).toEqual(wanted);
+  snapshot.close();
+  // One that is closed, by its id.
+  expect(volume.difference(1, range)).toEqual(wanted);
+  expect(volume.difference(1, { ...range, limit: 2 })).toEqual(wanted.slice(0, 2));
+  expect(volume.difference(1, { offset: 4 * BLOCK, length: 3 * BLOCK })).toEqual([]);
+  expect(() => volume.difference(1, { offset: 4 * BLOCK, length: 7 * BLOCK })).toThrow(RangeError);
+  expect(() => volume.difference(2)).toThrow(StateError);
   const other = makePool();
   await other.createThin(5);
   const foreign = other.thin(5, { sizeBytes: BLOCK });

@@ -1,4 +1,4 @@
-import { StateError, TWO_POW_32 } from '../base/index.ts';
+import { TWO_POW_32 } from '../base/index.ts';
 import { forEachEntry, TreeDiff } from '../btree/index.ts';
 import { dataBlockAt, timeAt } from '../thin/index.ts';
 import type { ByteRange } from './data-device.ts';
@@ -68,21 +68,28 @@ export function volumeExtents(
   return builder.runs.slice(0, limit);
 }
 
-/** Where the mappings of `left` and `right` differ. Times do not count. */
-export function volumeDifference(engine: PoolEngine, left: VolumeState, right: VolumeState): VolumeDifference[] {
+/** Where, in a run of bytes, the mappings of a volume differ from those of the volume `other` of the same pool. Times do not count. */
+export function volumeDifference(
+  engine: PoolEngine,
+  volume: VolumeState,
+  other: number,
+  { offset, length }: ByteRange,
+  { limit = Number.POSITIVE_INFINITY }: ExtentOptions,
+): VolumeDifference[] {
   const { core } = engine.metadata;
-  if (!engine.volumes.has(right.id)) throw new StateError(`Cannot compare: thin volume ${right.id} is of another pool`);
   const { blockBytes } = engine;
+  const end = offset + length;
   const builder = new RunBuilder<VolumeDifference['kind']>();
-  const diff = new TreeDiff(core.deviceTree, core.deviceRoot(left.id), core.deviceRoot(right.id), {
+  const diff = new TreeDiff(core.deviceTree, core.deviceRoot(volume.id), core.deviceRoot(other), {
     equal: (slabA, atA, slabB, atB) => dataBlockAt(slabA, atA) === dataBlockAt(slabB, atB),
+    begin: Math.floor(offset / blockBytes),
+    end: Math.ceil(end / blockBytes),
   });
-  const end = Math.max(left.sizeBytes, right.sizeBytes);
-  while (diff.next()) {
-    const offset = (diff.keyHigh * TWO_POW_32 + diff.keyLow) * blockBytes;
-    if (offset >= end) break;
+  while (builder.runs.length <= limit && diff.next()) {
+    const block = (diff.keyHigh * TWO_POW_32 + diff.keyLow) * blockBytes;
     const kind = diff.rightAt < 0 ? 'added' : diff.leftAt < 0 ? 'removed' : 'changed';
-    builder.add(offset, Math.min(blockBytes, end - offset), kind);
+    const begin = Math.max(block, offset);
+    builder.add(begin, Math.min(block + blockBytes, end) - begin, kind);
   }
-  return builder.runs;
+  return builder.runs.slice(0, limit);
 }

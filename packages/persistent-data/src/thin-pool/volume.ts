@@ -1,6 +1,6 @@
 import { ReadOnlyError, StateError } from '../base/index.ts';
 import { readOrigin, writeFresh } from './block-writer.ts';
-import { checkBytes, type DataDevice } from './data-device.ts';
+import { type ByteRange, checkBytes, type DataDevice } from './data-device.ts';
 import { type Extent, type ExtentOptions, type VolumeDifference, volumeDifference, volumeExtents } from './extents.ts';
 import { UNMAPPED } from './mapping-cache.ts';
 import type { PoolEngine } from './pool-engine.ts';
@@ -155,10 +155,22 @@ export class ThinVolume {
 
   /**
    * The runs of bytes in which this volume's mappings differ from another's, in order. Data blocks that both share do not differ; others do, whatever they hold.
-   * Sub-trees that both share are not read: O(differences · log n).
+   * Sub-trees that both share are not read: O(differences in the range · log n).
+   *
+   * @param other - A volume of the same pool; or the id of one, which need not be open.
+   * @param options.offset - Bytes, as `length`: the run that is compared. Default: all of both; of this one where the other is an id.
+   * @throws {StateError} when the other one is of another pool, or not there.
    */
-  difference(other: ThinVolume): VolumeDifference[] {
-    return volumeDifference(this.#engine, this.#usable('compare'), other.#usable('compare'));
+  difference(other: ThinVolume | number, options: Partial<ByteRange> & ExtentOptions = {}): VolumeDifference[] {
+    const state = this.#usable('compare');
+    const id = typeof other === 'number' ? other : other.#usable('compare').id;
+    if (typeof other !== 'number' && other.#engine !== this.#engine) {
+      throw new StateError(`Cannot compare: thin volume ${id} is of another pool`);
+    }
+    const longest = typeof other === 'number' ? state.sizeBytes : Math.max(state.sizeBytes, other.sizeBytes);
+    const { offset = 0, length = longest - offset } = options;
+    checkBytes('compare', offset, length, longest);
+    return volumeDifference(this.#engine, state, id, { offset, length }, options);
   }
 
   /**
