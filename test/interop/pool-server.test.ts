@@ -100,7 +100,7 @@ describe.skipIf(!isBuilt)('a served pool', { timeout: 90_000 }, () => {
     const one = await NbdClient.connect(server.uri('disk'));
     await one.write(0, new Uint8Array(4096).fill(1));
     const deleted = await pdata(['volume', 'delete', 'pool', 'disk'], { cwd: folder });
-    expect(deleted.stderr).toContain('1 clients are connected to it');
+    expect(deleted.stderr).toContain('1 client is connected to it');
     const second = await pdata(['serve', 'pool'], { cwd: folder });
     expect(second.stderr).toMatch(/Cannot open pool pool: process \d+ on .* has it open since .*one server for a pool/);
     await one.close();

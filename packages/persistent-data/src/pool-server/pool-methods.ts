@@ -37,7 +37,12 @@ export class PoolMethods {
       delete: (p) => this.#unused('delete', p, 'name', () => pool.deleteVolume(p.text('name'))),
       rename: (p) => this.#unused('rename', p, 'name', () => pool.renameVolume(p.text('name'), p.text('to'))),
       protect: (p) => this.#unused('protect', p, 'name', () => pool.protect(p.text('name'), p.flag('readOnly'))),
-      resize: (p) => this.#unused('resize', p, 'name', () => pool.resizeVolume(p.text('name'), p.number('sizeBytes'))),
+      resize: (p) => {
+        const [name, sizeBytes] = [p.text('name'), p.number('sizeBytes')];
+        // Clients that are connected go on with the size that they were told.
+        if (sizeBytes < pool.record(name).sizeBytes) this.#refuseUsed('shrink', name);
+        return pool.resizeVolume(name, sizeBytes);
+      },
       grow: (p) => pool.grow(p.number('sizeBytes')),
       flush: () => pool.flush(),
     };
@@ -64,8 +69,8 @@ export class PoolMethods {
       yield* sendVolume(this.#pool, name, { ...base, ...from });
       return;
     }
-    const temporary = `${name.slice(0, 90)}@sending-${this.#nrTemporary++}`;
-    await this.#pool.createSnapshot(name, temporary);
+    const temporary = this.#temporaryName(name);
+    await this.#pool.createSnapshot(name, temporary, { temporary: true });
     try {
       yield* sendVolume(this.#pool, temporary, { ...base, ...from });
     } finally {
@@ -85,6 +90,14 @@ export class PoolMethods {
       return await receiveVolume(this.#pool, p.text('name'), source, options);
     } finally {
       await this.#hooks.changed?.();
+    }
+  }
+
+  /** A name that nobody has; nor may it be given twice before the first one has its volume. */
+  #temporaryName(name: string): string {
+    for (;;) {
+      const temporary = `${name.slice(0, 90)}@sending-${this.#nrTemporary++}`;
+      if (!this.#pool.has(temporary)) return temporary;
     }
   }
 

@@ -55,12 +55,39 @@ test('a volume is open while a client uses it, and not longer', async () => {
   const client = await control();
   for (const method of ['delete', 'rename', 'resize', 'rollback']) {
     const asked = client.call(method, { name: 'disk', to: 'x', sizeBytes: MIB });
-    await expect(asked).rejects.toThrow('1 clients are connected to it');
+    await expect(asked).rejects.toThrow('1 client is connected to it');
   }
   expect(pool.volumes()[0]!.nrUsers).toBe(1);
   await one.close();
   await expect.poll(() => pool.volumes()[0]!.nrUsers).toBe(0);
   await client.call('delete', { name: 'disk' });
+  client.close();
+});
+
+test('a volume grows under its clients: who connects now sees it', async () => {
+  const before = await NbdClient.connect({ socket, name: 'disk' });
+  const client = await control();
+  await client.call('resize', { name: 'disk', sizeBytes: 16 * MIB });
+  const after = await NbdClient.connect({ socket, name: 'disk' });
+  expect([before.size, after.size]).toEqual([8 * MIB, 16 * MIB]);
+  await after.write(16 * MIB - 512, new Uint8Array(512).fill(3), { fua: true });
+  await before.write(8 * MIB - 512, new Uint8Array(512).fill(2));
+  expect((await after.read(8 * MIB - 512, 1024))[511]).toBe(2);
+  await expect(before.read(8 * MIB, 512)).rejects.toThrow();
+  const shrunk = client.call('resize', { name: 'disk', sizeBytes: 8 * MIB });
+  await expect(shrunk).rejects.toThrow('Cannot shrink volume "disk": 2 clients are connected to it');
+  await Promise.all([before.close(), after.close()]);
+  client.close();
+});
+
+test('a snapshot for the time being is no export', async () => {
+  await pool.createSnapshot('disk', 'moment', { temporary: true });
+  await pool.createSnapshot('disk', 'monday');
+  const client = await control();
+  await client.call('create', { name: 'a', sizeBytes: MIB });
+  expect(await names()).toEqual(['disk', 'monday', 'a']);
+  const { contexts } = await NbdClient.connect({ socket, name: 'disk' }, { contexts: ['qemu:dirty-bitmap:moment'] });
+  expect(contexts).toEqual([]);
   client.close();
 });
 

@@ -97,7 +97,7 @@ export class PoolServer {
     const { exports: wanted, readOnly = false } = this.#options;
     for (const record of this.#pool.records()) {
       const { id, name } = record;
-      const isWanted = wanted === undefined || wanted.includes(name);
+      const isWanted = (wanted === undefined || wanted.includes(name)) && !record.temporary;
       if (!isWanted || record.receivedTo !== undefined || this.#exports.has(id)) continue;
       const source = new NamedSource(this.#pool, record, { readOnly: readOnly || this.#pool.readOnly });
       const served = new VolumeExport(source);
@@ -118,7 +118,10 @@ export class PoolServer {
 
   #refuseUsed(action: string, name: string): void {
     const nrUsers = this.nbd.nrUsers(name);
-    if (nrUsers > 0) throw new StateError(`Cannot ${action} volume "${name}": ${nrUsers} clients are connected to it`);
+    if (nrUsers > 0) {
+      const who = nrUsers === 1 ? '1 client is' : `${nrUsers} clients are`;
+      throw new StateError(`Cannot ${action} volume "${name}": ${who} connected to it`);
+    }
     // It may still be open, by a client that has just gone.
     const record = this.#pool.records().find((row) => row.name === name);
     if (record !== undefined) this.#exports.get(record.id)?.served.release();

@@ -66,7 +66,7 @@ export class NamedSource implements VolumeSource {
     const family = this.#ancestor(this.#record(), known);
     return this.#pool
       .records()
-      .filter((row) => row.readOnly && row.receivedTo === undefined && row.id !== this.#id)
+      .filter((row) => row.readOnly && row.receivedTo === undefined && !row.temporary && row.id !== this.#id)
       .filter((row) => this.#ancestor(row, known) === family)
       .map(({ name }) => name);
   }

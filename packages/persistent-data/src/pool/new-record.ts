@@ -6,15 +6,24 @@ import type { VolumeRecord } from './volume-record.ts';
 export function newRecord(
   id: number,
   name: string,
-  options: { readonly sizeBytes: number; readonly readOnly: boolean; readonly origin?: number | undefined },
+  options: {
+    readonly sizeBytes: number;
+    readonly readOnly: boolean;
+    readonly origin?: number | undefined;
+    readonly temporary?: boolean;
+  },
 ): VolumeRecord {
-  const { sizeBytes, readOnly, origin } = options;
-  if (!(Number.isSafeInteger(sizeBytes) && sizeBytes >= 0 && sizeBytes % 512 === 0)) {
-    throw new RangeError(`Cannot use ${sizeBytes} as the size of a volume: bytes, a multiple of 512, are wanted`);
-  }
+  const { sizeBytes, readOnly, origin, temporary = false } = options;
+  checkVolumeSize(sizeBytes);
   const uuid = globalThis.crypto.randomUUID();
   const created = new Date(unixMs());
-  return { id, name, sizeBytes, readOnly, origin, created, uuid, receivedUuid: '', receivedTo: undefined };
+  return { id, name, sizeBytes, readOnly, origin, created, uuid, receivedUuid: '', receivedTo: undefined, temporary };
+}
+
+/** @throws {RangeError} when a volume can't have this size. */
+export function checkVolumeSize(sizeBytes: number): void {
+  if (Number.isSafeInteger(sizeBytes) && sizeBytes >= 0 && sizeBytes % 512 === 0) return;
+  throw new RangeError(`Cannot use ${sizeBytes} as the size of a volume: bytes, a multiple of 512, are wanted`);
 }
 
 /** An id above all others while there are any; then the lowest that is free. */

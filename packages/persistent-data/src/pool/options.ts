@@ -70,6 +70,8 @@ export interface VolumeInfo {
   readonly receivedUuid: string;
   /** While it is being received: what has come so far. */
   readonly receivedTo: number | undefined;
+  /** Somebody's for a while; a crash leaves it for who opens the pool next to remove. */
+  readonly temporary: boolean;
   /** Handles that are open. */
   readonly nrUsers: number;
 }

@@ -8,9 +8,11 @@ import { OpenVolumes } from './open-volumes.ts';
 import type { NamedPoolStatus, PoolCreateOptions, PoolOptions, VolumeInfo } from './options.ts';
 import { openPoolFolder, type PoolDevices } from './pool-folder.ts';
 import { PoolVolume } from './pool-volume.ts';
+import { Receiving } from './receiving.ts';
 import { matchRows } from './reconcile.ts';
 import { Registry } from './registry.ts';
 import type { VolumeRecord } from './volume-record.ts';
+import { changeSize } from './volume-size.ts';
 
 /** 15.88 GiB, the format's limit. */
 const MAX_METADATA_BLOCKS = 4_161_600;
@@ -35,6 +37,10 @@ export class Pool {
   /** The folder; `undefined` for a pool on devices. */
   readonly folder: string | undefined;
   readonly readOnly: boolean;
+  /** Resolves when the temporary volumes that a crash has left are gone, as far as they can be removed. Changes wait for it by themselves. */
+  readonly tidied: Promise<void>;
+  /** @internal */
+  readonly receiving: Receiving;
   readonly #thinPool: ThinPool;
   readonly #registry: Registry;
   readonly #volumes: OpenVolumes;
@@ -72,6 +78,8 @@ export class Pool {
     this.#volumes = new OpenVolumes(this.#thinPool);
     const parts = { registry: this.#registry, thinPool: this.#thinPool, volumes: this.#volumes };
     this.#changes = new ChangeQueue({ ...parts, readOnly });
+    this.receiving = new Receiving({ ...parts, changes: this.#changes });
+    this.tidied = readOnly ? Promise.resolve() : this.#removeTemporary();
   }
 
   /**
@@ -122,9 +130,7 @@ export class Pool {
 
   /** What is known of a volume. @throws {StateError} when there is none of this name. */
   record(name: string): VolumeRecord {
-    const record = this.#registry.find(name);
-    if (record === undefined) throw new StateError(`Cannot find volume "${name}": the pool has none of this name`);
-    return record;
+    return this.#registry.get(name);
   }
 
   /** What is known of the volume with this id. */
@@ -173,16 +179,19 @@ export class Pool {
   /**
    * Makes a snapshot of a volume, which may be in use, or of a snapshot: with everything that was answered until now. O(1), and a commit.
    * @param options.writable - Whether it can be written at once: a clone. Default: false.
+   * @param options.temporary - Whether who opens the pool the next time removes it, if it is still there. Default: false.
    */
-  createSnapshot(origin: string, name: string, options: { readonly writable?: boolean } = {}): Promise<void> {
+  createSnapshot(
+    origin: string,
+    name: string,
+    options: { readonly writable?: boolean; readonly temporary?: boolean } = {},
+  ): Promise<void> {
     return this.#changes.inTurn(`make snapshot "${name}"`, async () => {
       const from = this.#whole(origin);
-      const readOnly = !(options.writable ?? false);
-      const record = newRecord(this.#changes.newId(name), name, {
-        sizeBytes: from.sizeBytes,
-        readOnly,
-        origin: from.id,
-      });
+      const { writable = false, temporary = false } = options;
+      const readOnly = !writable;
+      const make = { sizeBytes: from.sizeBytes, readOnly, origin: from.id, temporary };
+      const record = newRecord(this.#changes.newId(name), name, make);
       // The same content: what is received from it can be told by either.
       const received = readOnly && from.readOnly ? { receivedUuid: from.receivedUuid || from.uuid } : {};
       await this.#changes.change([{ put: { ...record, ...received } }], (changes) =>
@@ -249,23 +258,13 @@ export class Pool {
   }
 
   /**
-   * Changes the size of a volume that nobody has open. What lies beyond a smaller end is given up first: after a crash meanwhile the size may still be the old
-   * one, with zeros there.
+   * Changes the size of a volume. Who has it open can go on while it grows, and sees the new size; a smaller one wants that nobody has. What lies beyond a
+   * smaller end is given up first: after a crash meanwhile the size may still be the old one, with zeros there.
    */
   resizeVolume(name: string, sizeBytes: number): Promise<void> {
-    return this.#changes.inTurn(`resize volume "${name}"`, async () => {
-      const record = this.#whole(name);
-      if (record.readOnly) throw new ReadOnlyError(`Cannot resize volume "${name}": it is read-only`);
-      this.#volumes.refuseUsed('resize', record);
-      const entry = this.#volumes.take(record, true);
-      try {
-        await entry.thin.resize(sizeBytes);
-        await entry.thin.flush();
-        await this.#changes.writeRow({ ...record, sizeBytes });
-      } finally {
-        this.#volumes.giveBack(entry, true);
-      }
-    });
+    return this.#changes.inTurn(`resize volume "${name}"`, () =>
+      changeSize({ changes: this.#changes, volumes: this.#volumes }, this.#whole(name), sizeBytes),
+    );
   }
 
   /** Makes the data longer; requests that wait for space go on. @throws {RangeError} when it would be shorter. */
@@ -290,57 +289,6 @@ export class Pool {
     return this.#thinPool.flush();
   }
 
-  /** @internal Makes, or goes on with, a volume that is received. */
-  async beginReceive(
-    name: string,
-    make: { sizeBytes: number; base: VolumeRecord | undefined; uuid: string },
-  ): Promise<void> {
-    await this.#changes.inTurn(`receive volume "${name}"`, async () => {
-      const { base, uuid } = make;
-      const sizeBytes = Math.max(make.sizeBytes, base?.sizeBytes ?? 0);
-      const options = { sizeBytes, readOnly: true, origin: base?.id };
-      const record = { ...newRecord(this.#changes.newId(name), name, options), receivedUuid: uuid, receivedTo: 0 };
-      await this.#changes.change([{ put: record }], (changes) => {
-        if (base === undefined) changes.createThin(record.id);
-        else changes.createSnapshot({ snapshot: record.id, origin: base.id });
-      });
-    });
-  }
-
-  /** @internal A handle that can write to a volume while it is received. @throws {StateError} when another has it. */
-  openReceiving(name: string): PoolVolume {
-    const record = this.record(name);
-    this.#volumes.refuseUsed('receive', record);
-    return this.#open(record, false);
-  }
-
-  /** @internal Notes that all bytes below `receivedTo` have been received, durably. */
-  noteReceived(name: string, receivedTo: number): Promise<void> {
-    return this.#changes.inTurn(`receive volume "${name}"`, () =>
-      this.#changes.writeRow({ ...this.record(name), receivedTo }),
-    );
-  }
-
-  /** @internal A volume has been received whole. */
-  endReceive(
-    name: string,
-    { sizeBytes, writable }: { readonly sizeBytes: number; readonly writable: boolean },
-  ): Promise<void> {
-    return this.#changes.inTurn(`receive volume "${name}"`, async () => {
-      const record = this.record(name);
-      const entry = this.#volumes.take(record, true);
-      try {
-        // It may have been made from a longer one.
-        await entry.thin.resize(sizeBytes);
-        await entry.thin.flush();
-      } finally {
-        this.#volumes.giveBack(entry, true);
-      }
-      const receivedUuid = writable ? '' : record.receivedUuid;
-      await this.#changes.writeRow({ ...record, sizeBytes, readOnly: !writable, receivedUuid, receivedTo: undefined });
-    });
-  }
-
   /** Commits, closes all volumes, gives the files back. Idempotent. */
   async close(): Promise<void> {
     if (this.#isClosed) return;
@@ -361,6 +309,13 @@ export class Pool {
   #open(record: VolumeRecord, readOnly: boolean): PoolVolume {
     const entry = this.#volumes.take(record, !readOnly);
     return new PoolVolume(entry, readOnly, () => this.#volumes.giveBack(entry, !readOnly));
+  }
+
+  async #removeTemporary(): Promise<void> {
+    const left = this.#registry.rows().filter(({ temporary }) => temporary);
+    if (left.length === 0 || this.#thinPool.info.mode !== 'write') return;
+    // Where one stays, because somebody uses it or there is no space to work with, the next opening tries again.
+    await Promise.allSettled(left.map(({ name }) => this.deleteVolume(name)));
   }
 
   /** The record of a volume that is not being received. */

@@ -78,16 +78,18 @@ class Reception {
     this.#name = name;
     this.#head = head;
     this.#options = options;
-    this.#volume = pool.openReceiving(name);
+    this.#volume = pool.receiving.open(name);
     this.#resumedAt = pool.record(name).receivedTo ?? 0;
     this.at = this.#resumedAt;
   }
 
   static async begin(pool: Pool, name: string, head: StreamHead, options: ReceiveOptions): Promise<Reception> {
+    // The name may be that of one which an earlier process has left.
+    await pool.tidied;
     const base = baseOf(pool, head);
     if (pool.has(name)) refuseOther(pool.record(name), head, base);
     else if (head.from > 0) throw new StateError(`Cannot receive volume "${name}": its beginning is not here`);
-    else await pool.beginReceive(name, { sizeBytes: head.sizeBytes, base, uuid: head.uuid });
+    else await pool.receiving.begin(name, { ...head, base, temporary: !head.resumable });
     return new Reception(pool, name, head, options);
   }
 
@@ -116,7 +118,7 @@ class Reception {
     await this.#volume.flush();
     this.#isOver = true;
     this.#volume.close();
-    await this.#pool.endReceive(this.#name, { sizeBytes, writable: this.#options.writable ?? false });
+    await this.#pool.receiving.end(this.#name, { sizeBytes, writable: this.#options.writable ?? false });
     this.#options.onProgress?.(sizeBytes, sizeBytes);
     return { name: this.#name, dataBytes: this.#dataBytes, sizeBytes, resumedAt: this.#resumedAt };
   }
@@ -136,7 +138,7 @@ class Reception {
   async #step(): Promise<void> {
     this.#sinceStep = 0;
     await this.#volume.flush();
-    await this.#pool.noteReceived(this.#name, this.at);
+    await this.#pool.receiving.note(this.#name, this.at);
   }
 }
 

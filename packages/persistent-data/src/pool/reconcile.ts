@@ -58,7 +58,7 @@ function repairs(registry: Registry, pool: ThinPool, nowMs: number): RowChange[]
       thin.close();
       const created = new Date(nowMs);
       const uuid = globalThis.crypto.randomUUID();
-      const others = { readOnly: false, origin: undefined, receivedUuid: '', receivedTo: undefined };
+      const others = { readOnly: false, origin: undefined, receivedUuid: '', receivedTo: undefined, temporary: false };
       return { put: { id, name, sizeBytes, created, uuid, ...others } };
     }),
   ];

@@ -102,6 +102,13 @@ export class Registry {
     return this.#byName.get(name);
   }
 
+  /** @throws {StateError} when there is none of this name. */
+  get(name: string): VolumeRecord {
+    const record = this.find(name);
+    if (record === undefined) throw new StateError(`Cannot find volume "${name}": the pool has none of this name`);
+    return record;
+  }
+
   byId(id: number): VolumeRecord | undefined {
     return this.#rows.get(id);
   }
@@ -230,6 +237,7 @@ const NOTHING: Omit<VolumeRecord, 'id'> = {
   uuid: '',
   receivedUuid: '',
   receivedTo: undefined,
+  temporary: false,
 };
 
 function toChange(change: RowChange) {

@@ -18,6 +18,8 @@ export interface VolumeRecord {
   readonly receivedUuid: string;
   /** While it is being received: all bytes below are there, durably. `undefined`: it is whole. */
   readonly receivedTo: number | undefined;
+  /** It is somebody's for a while: who opens the pool the next time removes it. */
+  readonly temporary: boolean;
 }
 
 /** A record as the `Store` keeps it. */
@@ -38,10 +40,11 @@ type StoredRecord = SpecValue<typeof RECORD_FIELDS>;
 const NO_DEVICE = 0xffff_ffff;
 const READ_ONLY = 1;
 const RECEIVING = 2;
+const TEMPORARY = 4;
 
 export function toStored(record: VolumeRecord): StoredRecord {
-  const { name, uuid, receivedUuid, sizeBytes, receivedTo, created, origin, readOnly } = record;
-  const flags = (readOnly ? READ_ONLY : 0) | (receivedTo === undefined ? 0 : RECEIVING);
+  const { name, uuid, receivedUuid, sizeBytes, receivedTo, created, origin, readOnly, temporary } = record;
+  const flags = (readOnly ? READ_ONLY : 0) | (receivedTo === undefined ? 0 : RECEIVING) | (temporary ? TEMPORARY : 0);
   return {
     name,
     uuid,
@@ -66,5 +69,6 @@ export function fromStored(id: number, stored: StoredRecord): VolumeRecord {
     uuid,
     receivedUuid,
     receivedTo: (flags & RECEIVING) === 0 ? undefined : Number(stored.receivedTo),
+    temporary: (flags & TEMPORARY) !== 0,
   };
 }
