@@ -6,6 +6,7 @@ import { createEmpty } from './empty.ts';
 import { insertScratch } from './insert.ts';
 import { edgeOf, findAtLeast, findAtMost, findExact, NOT_FOUND } from './lookup.ts';
 import { overwriteLeaf } from './overwrite.ts';
+import { PathPool } from './path-pool.ts';
 import { type LeafRemoval, removeKey, removeLeaves } from './remove.ts';
 import { wrongValueSize } from './spine.ts';
 import { type Keys, type Root, TreeContext } from './tree-context.ts';
@@ -36,6 +37,8 @@ export class Btree<V> {
   readonly tm: TransactionManager;
   readonly levels: number;
   readonly valueType: ValueType<V>;
+  /** For scans of the last level. */
+  readonly paths: PathPool;
   /** Whether the last {@link insert} added a key, and did not overwrite. */
   insertWasNew = false;
   readonly #context: TreeContext<V>;
@@ -46,6 +49,7 @@ export class Btree<V> {
     this.tm = tm;
     this.levels = options.levels ?? 1;
     this.valueType = options.valueType;
+    this.paths = new PathPool(tm, options.valueType.size);
     this.#context = new TreeContext(tm, this.levels, options.valueType);
     this.#node = new NodeView(tm.blockManager.slab);
   }

@@ -2,6 +2,7 @@ import { highHalf, joinKey, lowHalf, StateError, type U64 } from '../base/index.
 import type { BlockManager } from '../block-manager/index.ts';
 import type { NodeView } from '../format/index.ts';
 import type { BlockReader, TransactionManager } from '../transaction-manager/index.ts';
+import type { PathPool } from './path-pool.ts';
 import type { Root } from './tree-context.ts';
 import { TreePath } from './tree-path.ts';
 import type { ValueType } from './value-type.ts';
@@ -10,6 +11,8 @@ import type { ValueType } from './value-type.ts';
 export interface TreeKind<V> {
   readonly tm: TransactionManager;
   readonly valueType: ValueType<V>;
+  /** Where scans have their path from, so that its shape, and the code compiled for it, outlives them. */
+  readonly paths?: PathPool;
 }
 
 export interface CursorOptions {

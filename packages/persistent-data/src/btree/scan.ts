@@ -23,10 +23,22 @@ export function forEachEntry<V>(
   visit: EntryVisitor,
   options: Pick<RangeOptions, 'begin' | 'end'> & Pick<CursorOptions, 'frozen'> = {},
 ): boolean {
-  const { tm, valueType } = tree;
-  const { begin, end, frozen = false } = options;
+  const path = tree.paths?.take() ?? new TreePath(tree.tm, tree.valueType.size);
+  try {
+    return scan(tree, path, root, visit, options);
+  } finally {
+    tree.paths?.giveBack(path);
+  }
+}
+
+function scan<V>(
+  { tm, valueType }: TreeKind<V>,
+  path: TreePath,
+  root: Root,
+  visit: EntryVisitor,
+  { begin, end, frozen = false }: Pick<RangeOptions, 'begin' | 'end'> & Pick<CursorOptions, 'frozen'>,
+): boolean {
   const { version } = tm;
-  const path = new TreePath(tm, valueType.size);
   const endHigh = end === undefined ? Number.POSITIVE_INFINITY : highHalf(end);
   const endLow = end === undefined ? 0 : lowHalf(end);
   let from = 0;
