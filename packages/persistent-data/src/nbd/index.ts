@@ -18,7 +18,7 @@ export { MemoryBudget } from './memory-budget.ts';
 export { type LatencyHistogram, type NbdLogEvent, type NbdMetrics, newMetrics } from './metrics.ts';
 export { NbdError } from './nbd-error.ts';
 export { ALLOCATION, CONTEXTS, type CommandName, type NbdErrorName, SHARING } from './protocol.ts';
-export { NbdServer, type NbdServerOptions, type TcpAddress } from './server.ts';
+export { NbdServer, type NbdServerOptions, type PatienceOptions, type TcpAddress } from './server.ts';
 export { ServerSession, type SessionLimits, type SessionLink, type SessionOptions } from './server-session.ts';
 export { unixSocketPath } from './socket-path.ts';
 export type { ClientTlsFiles, ServerTlsFiles, TlsFiles } from './tls-settings.ts';

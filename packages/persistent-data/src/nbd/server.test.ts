@@ -259,6 +259,21 @@ describe('a server', () => {
     await expect(server.listenTcp({ port: 0 })).rejects.toThrow(StateError);
   });
 
+  test('`close()` does not wait for ever for what does not end', async () => {
+    const events: string[] = [];
+    const served = new ModelExport({ size: SIZE, before: () => new Promise<void>(() => undefined) });
+    await serve({ log: ({ event, message }) => events.push(`${event} ${message}`) }, served);
+    const [one, other] = [await client(), await client()];
+    const writing = one.write(0, new Uint8Array(10));
+    writing.catch(() => undefined);
+    await until(() => served.calls.length === 1);
+    await server.close({ graceMs: 1, drainMs: 30 });
+    await expect(writing).rejects.toThrow(DeviceError);
+    await expect(other.read(0, 1)).rejects.toThrow();
+    expect(server.metrics.connections.open).toBe(0);
+    expect(events).toContain('dropped 1 requests have not ended in 30 ms');
+  });
+
   test('listens on TCP for itself only, unless it is told to', async () => {
     await serve();
     const { host, port } = await server.listenTcp({ port: 0 });

@@ -29,6 +29,14 @@ export interface NbdServerOptions {
   readonly log?: (event: NbdLogEvent) => void;
 }
 
+/** How long clients are waited for. */
+export interface PatienceOptions {
+  /** For them to say goodbye. Default: 1 s. */
+  readonly graceMs?: number;
+  /** For their requests to end, also those of clients that said nothing. Then they are cut off, unanswered; the export may still be at them. Default: 30 s. */
+  readonly drainMs?: number;
+}
+
 /** Where to listen on TCP. */
 export interface TcpAddress {
   /** Default: `127.0.0.1`. */
@@ -97,14 +105,14 @@ export class NbdServer {
   /**
    * Stops offering an export. Who uses it is sent away as by {@link close}.
    *
-   * @returns When nobody uses it any more.
+   * @returns When nobody uses it any more, but for requests that were cut off.
    * @throws {StateError} when there is none of that name.
    */
-  async remove(name: string, options: { readonly graceMs?: number } = {}): Promise<void> {
+  async remove(name: string, options: PatienceOptions = {}): Promise<void> {
     const entry = this.#exports.find(name);
     if (entry?.name !== name) throw new StateError(`Cannot remove the export ${JSON.stringify(name)}: there is none`);
     this.#exports.remove(name);
-    await this.#sendAway((connection) => connection.session.entry === entry, options.graceMs ?? 1000);
+    await this.#sendAway((connection) => connection.session.entry === entry, options);
   }
 
   /** Connections that use the export of that name. */
@@ -147,27 +155,35 @@ export class NbdServer {
    * Ends orderly: no new connections; requests in flight are finished; new ones fail with ESHUTDOWN; clients that have not said goodbye
    * when `graceMs` is over are cut off. Exports are not flushed or closed: they belong to whoever made them. Idempotent.
    */
-  close(options: { readonly graceMs?: number } = {}): Promise<void> {
-    this.#closing ??= this.#close(options.graceMs ?? 1000);
+  close(options: PatienceOptions = {}): Promise<void> {
+    this.#closing ??= this.#close(options);
     return this.#closing;
   }
 
-  async #close(graceMs: number): Promise<void> {
+  async #close(patience: PatienceOptions): Promise<void> {
     const closed = this.#listeners.map((listener) => new Promise((done) => listener.close(done)));
-    await this.#sendAway(() => true, graceMs);
+    await this.#sendAway(() => true, patience);
     await Promise.all(closed);
     clearInterval(this.#ticker);
   }
 
-  async #sendAway(isMeant: (connection: ServerConnection) => boolean, graceMs: number): Promise<void> {
+  async #sendAway(isMeant: (connection: ServerConnection) => boolean, patience: PatienceOptions): Promise<void> {
+    const { graceMs = 1000, drainMs = 30_000 } = patience;
     const meant = [...this.#connections.keys()].filter(isMeant);
     for (const { session } of meant) session.stop();
     const isHere = (connection: ServerConnection) => this.#connections.has(connection);
     await this.#until(() => !meant.some(isHere), graceMs);
     for (const connection of meant) if (isHere(connection) && connection.session.nrInFlight === 0) connection.destroy();
-    // An export must not be closed under a request, so that this waits as long as it takes.
-    await this.#until(() => !meant.some(({ session }) => session.nrInFlight > 0), undefined);
-    for (const connection of meant) connection.destroy();
+    await this.#until(() => !meant.some(({ session }) => session.nrInFlight > 0), drainMs);
+    for (const connection of meant) {
+      const { nrInFlight } = connection.session;
+      const number = this.#connections.get(connection);
+      if (nrInFlight > 0 && number !== undefined) {
+        const message = `${nrInFlight} requests have not ended in ${drainMs} ms`;
+        this.#log({ level: 'warning', event: 'dropped', connection: number, message });
+      }
+      connection.destroy();
+    }
     await this.#until(() => !meant.some(isHere), undefined);
   }
 

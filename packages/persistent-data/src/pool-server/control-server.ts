@@ -26,12 +26,20 @@ export class ControlServer {
     return listenUnix(this.#server, path);
   }
 
-  /** Ends all connections; what they had begun is finished, or breaks off where it is a stream. */
-  async close(): Promise<void> {
+  /**
+   * Ends all connections; what they had begun is finished, or breaks off where it is a stream.
+   * @param options.drainMs - What has not ended then, such as a stream that waits for data space, is not waited for. Default: 30 s.
+   */
+  async close({ drainMs = 30_000 }: { readonly drainMs?: number } = {}): Promise<void> {
     this.#isClosing = true;
     const closed = new Promise((done) => this.#server.close(done));
     for (const socket of this.#connections.keys()) socket.destroy();
-    await Promise.all(this.#connections.values());
+    let timer: NodeJS.Timeout | undefined;
+    const isLate = new Promise<void>((done) => {
+      timer = setTimeout(done, drainMs);
+    });
+    await Promise.race([Promise.all(this.#connections.values()), isLate]);
+    clearTimeout(timer);
     await closed;
   }
 

@@ -91,6 +91,39 @@ test('a snapshot for the time being is no export', async () => {
   client.close();
 });
 
+test('a server that is closed while requests and streams wait for space loses nothing that was flushed', async () => {
+  const one = await NbdClient.connect({ socket, name: 'disk' });
+  await one.write(0, new Uint8Array(BLOCK).fill(9), { fua: true });
+  const client = await control();
+  await client.call('create', { name: 'large', sizeBytes: 128 * MIB });
+  const other = await NbdClient.connect({ socket, name: 'large' });
+  const waiting = Promise.allSettled(
+    Array.from({ length: 8 }, (_, i) => other.write(i * 16 * MIB, new Uint8Array(16 * MIB).fill(1))),
+  );
+  await expect.poll(() => pool.status().nrWaiting, { timeout: 10_000 }).toBeGreaterThan(0);
+  const writer = new RecordWriter();
+  async function* stream(): AsyncGenerator<Uint8Array> {
+    yield writer.begin({ version: 1, name: 'x', uuid: 'u', sizeBytes: MIB, from: 0, resumable: false });
+    yield writer.data(0, new Uint8Array(BLOCK).fill(5));
+    yield writer.end(MIB);
+  }
+  const received = client.receive({ name: 'x' }, stream());
+  received.catch(() => undefined);
+  await expect.poll(() => pool.has('x')).toBe(true);
+  await server.close({ graceMs: 1, drainMs: 20 });
+  expect((await waiting).some(({ status }) => status === 'rejected')).toBe(true);
+  await expect(received).rejects.toThrow('it has gone');
+  await pool.close();
+
+  pool = Pool.open(folder);
+  await pool.tidied;
+  expect(pool.volumes().map(({ name }) => name)).toEqual(['disk', 'large']);
+  const bytes = new Uint8Array(BLOCK);
+  await pool.volume('disk').read(0, bytes);
+  expect(bytes.every((byte) => byte === 9)).toBe(true);
+  client.close();
+});
+
 test('the server says first what it is', async () => {
   const client = await control();
   expect(client.greeting).toMatchObject({ pdata: 'pool control', version: CONTROL_VERSION, pid: process.pid });

@@ -1,6 +1,13 @@
 import { join } from 'node:path';
 import { StateError } from '../base/index.ts';
-import { type NbdLogEvent, NbdServer, type NbdServerOptions, type TcpAddress, unixSocketPath } from '../nbd/index.ts';
+import {
+  type NbdLogEvent,
+  NbdServer,
+  type NbdServerOptions,
+  type PatienceOptions,
+  type TcpAddress,
+  unixSocketPath,
+} from '../nbd/index.ts';
 import { POOL_FILES, type Pool } from '../pool/index.ts';
 import { ControlServer } from './control-server.ts';
 import { PoolMethods } from './pool-methods.ts';
@@ -78,11 +85,14 @@ export class PoolServer {
     return path;
   }
 
-  /** Ends orderly: commands and requests under way are finished, volumes flushed and closed. The pool stays open. Idempotent. */
-  async close(options: { readonly graceMs?: number } = {}): Promise<void> {
+  /**
+   * Ends orderly: commands and requests under way are finished, volumes closed. What has not ended in time, as it waits for data space, fails unanswered. The
+   * pool stays open, and flushes what was answered when it is closed. Idempotent.
+   */
+  async close(options: PatienceOptions = {}): Promise<void> {
     if (this.#isClosed) return;
     this.#isClosed = true;
-    await this.#control?.close();
+    await this.#control?.close(options);
     await this.nbd.close(options);
     for (const { served } of this.#exports.values()) served.release();
   }
