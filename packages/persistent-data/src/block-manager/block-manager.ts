@@ -90,6 +90,11 @@ export class BlockManager {
     return this.#device.failure;
   }
 
+  /** @throws {ReadOnlyError} when the manager is latched: only opening again helps. */
+  refuseIfFailed(action: string): void {
+    this.#device.refuseIfFailed(action);
+  }
+
   /** Locks held now. Between operations 0. */
   get nrLocked(): number {
     return this.#slots.nrLocked;

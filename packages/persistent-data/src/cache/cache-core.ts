@@ -1,5 +1,4 @@
 import { PersistentArray } from '../array/index.ts';
-import { ReadOnlyError, StateError } from '../base/index.ts';
 import { Bitset } from '../bitset/index.ts';
 import type { BlockManager } from '../block-manager/index.ts';
 import { PLAIN_U32 } from '../btree/index.ts';
@@ -170,29 +169,5 @@ export class CacheCore {
     blockManager.unlock(base);
     blockManager.flush();
     this.flags = change(this.flags);
-  }
-
-  /** @throws {StateError | ReadOnlyError} when nothing may be changed now. */
-  refuseIfUnwritable(action: string): void {
-    this.refuseIfBroken(action);
-    if (this.blockManager.readOnly) throw new ReadOnlyError(`Cannot ${action}: the metadata is read-only`);
-  }
-
-  /**
-   * @throws {ReadOnlyError} when the device failed; only opening again helps.
-   * @throws {StateError} when a change failed half-way: what is in core is undefined until the rollback.
-   */
-  refuseIfBroken(action: string): void {
-    const { failure } = this.blockManager;
-    if (failure !== undefined) {
-      const message = `Cannot ${action}: latched after a failure, reopen to go on: ${failure.message}`;
-      throw new ReadOnlyError(message, { cause: failure });
-    }
-    const { broken } = this.tm;
-    if (broken === undefined) return;
-    const reason = broken instanceof Error ? broken.message : String(broken);
-    throw new StateError(`Cannot ${action}: the transaction failed and has to be rolled back: ${reason}`, {
-      cause: broken,
-    });
   }
 }

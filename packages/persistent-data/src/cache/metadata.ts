@@ -372,7 +372,7 @@ export class CacheMetadata {
 
   #refuseUnwritable(action: string): void {
     this.#refuseUnusable(action);
-    this.#core.refuseIfUnwritable(action);
+    this.#core.tm.refuseIfReadOnly(action);
     if (this.#mode === 'write') return;
     const why = this.needsCheck
       ? 'it has to be checked first (cache_check --clear-needs-check-flag)'
@@ -383,7 +383,7 @@ export class CacheMetadata {
   #refuseUnusable(action: string): void {
     if (this.#closed) throw new StateError(`Cannot ${action}: the cache is closed`);
     if (this.#mode === 'fail') throw new ReadOnlyError(`Cannot ${action}: the metadata has failed`);
-    this.#core.refuseIfBroken(action);
+    this.#core.tm.refuseIfBroken(action);
   }
 
   #refuseBlock(cacheBlock: number): void {

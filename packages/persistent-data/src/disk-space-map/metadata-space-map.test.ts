@@ -404,6 +404,17 @@ describe('the threshold', () => {
   });
 });
 
+test.each([
+  [64, 6],
+  [100, 10],
+  [1009, 100],
+  [60_000, 4096],
+])('the reserve of %i blocks is %i, and not free for work', (nrBlocks, reserve) => {
+  const { spaceMap } = fixtureOf(nrBlocks);
+  expect(spaceMap.reserve).toBe(reserve);
+  expect(spaceMap.nrFreeForWork).toBe(spaceMap.nrFree - reserve);
+});
+
 test('a commit without changes allocates nothing', () => {
   const fixture = fixtureOf(64);
   fixture.allocate();

@@ -108,6 +108,16 @@ export class MetadataSpaceMap implements SpaceMap {
     return isPlain || this.#depth > 0 || this.#bootstrap ? nrFree : Math.min(nrFree, this.#countAllocatable());
   }
 
+  /** Blocks that targets keep back, so that a commit or a deletion never lacks space: a tenth, at most 4096. Nothing is refused here for it. */
+  get reserve(): number {
+    return Math.min(4096, Math.floor(this.nrBlocks / 10));
+  }
+
+  /** Blocks free for new work: without the reserve. */
+  get nrFreeForWork(): number {
+    return Math.max(0, this.nrFree - this.reserve);
+  }
+
   get #nrFreeSinceCommit(): number {
     return this.#committed.nrBlocks - this.#committed.nrAllocated - this.#allocatedSinceCommit;
   }

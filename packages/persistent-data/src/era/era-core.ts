@@ -1,5 +1,5 @@
 import { PersistentArray } from '../array/index.ts';
-import { CorruptionError, NoSpaceError, ReadOnlyError, StateError } from '../base/index.ts';
+import { CorruptionError, NoSpaceError, StateError } from '../base/index.ts';
 import { Bitset } from '../bitset/index.ts';
 import type { BlockManager } from '../block-manager/index.ts';
 import { Btree, PLAIN_U32 } from '../btree/index.ts';
@@ -155,41 +155,12 @@ export class EraCore {
     throw new CorruptionError(message, { block: this.eraArrayRoot, kind: 'btree_node', field: 'nrEntries' });
   }
 
-  /** Metadata blocks kept back, so that a commit or a digestion never lacks space: a tenth of the device, at most 4096. */
-  get reservedBlocks(): number {
-    return Math.min(4096, Math.floor(this.spaceMap.nrBlocks / 10));
-  }
-
-  /** Metadata blocks free for new work. */
-  get nrFreeMetadata(): number {
-    return Math.max(0, this.spaceMap.nrFree - this.reservedBlocks);
-  }
-
   /** @throws {NoSpaceError} when only the reserve is left and `nrWanted` blocks more: a digestion may give blocks back. */
   refuseIfOutOfMetadata(action: string, nrWanted = 1): void {
-    if (this.nrFreeMetadata >= nrWanted) return;
-    const { nrFree } = this.spaceMap;
-    const wanted = `${nrWanted} more than the reserve of ${this.reservedBlocks} are wanted`;
+    if (this.spaceMap.nrFreeForWork >= nrWanted) return;
+    const { nrFree, reserve } = this.spaceMap;
+    const wanted = `${nrWanted} more than the reserve of ${reserve} are wanted`;
     throw new NoSpaceError(`Cannot ${action}: ${nrFree} metadata blocks are free, ${wanted}`, 'metadata');
-  }
-
-  /**
-   * @throws {ReadOnlyError} when the device failed; only opening again helps.
-   * @throws {StateError} when a change failed half-way: what is in core is undefined until the rollback.
-   */
-  refuseIfBroken(action: string): void {
-    // First: after a failure of the device no rollback helps.
-    const { failure } = this.blockManager;
-    if (failure !== undefined) {
-      const message = `Cannot ${action}: latched after a failure, reopen to go on: ${failure.message}`;
-      throw new ReadOnlyError(message, { cause: failure });
-    }
-    const { broken } = this.tm;
-    if (broken === undefined) return;
-    const reason = broken instanceof Error ? broken.message : String(broken);
-    throw new StateError(`Cannot ${action}: the transaction failed and has to be rolled back: ${reason}`, {
-      cause: broken,
-    });
   }
 }
 

@@ -1,4 +1,4 @@
-import { ReadOnlyError, StateError } from '../base/index.ts';
+import { StateError } from '../base/index.ts';
 import { Bitset } from '../bitset/index.ts';
 import { BlockManager, type BlockManagerOptions, type BlockManagerStatistics } from '../block-manager/index.ts';
 import { METADATA_BLOCK_SECTORS } from '../format/index.ts';
@@ -129,7 +129,7 @@ export class EraMetadata {
 
   /** Metadata blocks free for new work: without the reserve that commits and digestion may use. */
   get nrFreeMetadata(): number {
-    return this.#core.nrFreeMetadata;
+    return this.#core.spaceMap.nrFreeForWork;
   }
 
   get statistics(): BlockManagerStatistics {
@@ -356,7 +356,7 @@ export class EraMetadata {
   /** Runs a change. What it throws after it has begun leaves the transaction broken. */
   #change<R>(action: string, change: (core: EraCore) => R): R {
     this.#refuseUnusable(action);
-    if (this.readOnly) throw new ReadOnlyError(`Cannot ${action}: the metadata is read-only`);
+    this.#core.tm.refuseIfReadOnly(action);
     // Before, as a change that fails may be half done. Those that end with a commit set it back.
     this.#changed = true;
     return change(this.#core);
@@ -365,7 +365,7 @@ export class EraMetadata {
   /** @throws {StateError} when the metadata is closed or the transaction is broken. */
   #refuseUnusable(action: string): void {
     if (this.#closed) throw new StateError(`Cannot ${action}: the metadata is closed`);
-    this.#core.refuseIfBroken(action);
+    this.#core.tm.refuseIfBroken(action);
   }
 
   #testCurrent({ nrBits, bits }: CurrentWriteset, block: number): boolean {

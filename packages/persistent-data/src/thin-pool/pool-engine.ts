@@ -99,7 +99,7 @@ export class PoolEngine implements CommitOwner {
   /** Metadata blocks free for new work. */
   get freeMetadata(): number {
     const { metadata } = this;
-    return Math.max(0, metadata.nrFreeMetadata - Math.max(0, MIN_RESERVE - metadata.core.reservedBlocks));
+    return Math.max(0, metadata.nrFreeMetadata - Math.max(0, MIN_RESERVE - metadata.core.spaceMap.reserve));
   }
 
   /** All blocks that are known to be empty, after the data device was opened or has grown. */

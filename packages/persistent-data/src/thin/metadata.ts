@@ -114,7 +114,7 @@ export class ThinMetadata {
 
   /** Metadata blocks free for new work: without the reserve that commits and deletions may use. */
   get nrFreeMetadata(): number {
-    return this.core.nrFreeMetadata;
+    return this.core.spaceMap.nrFreeForWork;
   }
 
   /** The volume manager's own count. */
@@ -226,6 +226,15 @@ export class ThinMetadata {
    */
   allocateDataBlock(): number {
     return this.#transaction.change('allocate a data block', (core) => core.dataSpaceMap.newBlock());
+  }
+
+  /**
+   * Where the run of data blocks ends that begins at `begin` and could all be allocated now: nobody refers to them, neither this transaction nor the last
+   * commit, nor a view. At most `limit`. Changes nothing.
+   */
+  freeDataRunEnd(begin: number, limit: number): number {
+    this.#transaction.refuseUnusable('look for free data blocks');
+    return this.core.dataSpaceMap.freeRunEnd(begin, limit);
   }
 
   /** Adds a reference to each data block of the half-open range. */

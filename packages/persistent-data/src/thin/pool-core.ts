@@ -1,4 +1,4 @@
-import { CorruptionError, highHalf, NoSpaceError, ReadOnlyError, Slab, StateError, type U64 } from '../base/index.ts';
+import { CorruptionError, highHalf, NoSpaceError, Slab, StateError, type U64 } from '../base/index.ts';
 import type { BlockManager } from '../block-manager/index.ts';
 import { Btree, blockReferenceType, readU64, type ValueType } from '../btree/index.ts';
 import {
@@ -142,49 +142,14 @@ export class PoolCore {
     return root;
   }
 
-  /** Metadata blocks kept back, so that a commit or a deletion never lacks space: a tenth of the device, at most 4096. */
-  get reservedBlocks(): number {
-    return Math.min(4096, Math.floor(this.spaceMap.nrBlocks / 10));
-  }
-
-  /** Metadata blocks free for new work. */
-  get nrFreeMetadata(): number {
-    return Math.max(0, this.spaceMap.nrFree - this.reservedBlocks);
-  }
-
   /** @throws {NoSpaceError} when only the reserve is left: a commit may give blocks back. */
   refuseIfOutOfMetadata(action: string): void {
-    if (this.nrFreeMetadata > 0) return;
-    const { nrFree } = this.spaceMap;
+    if (this.spaceMap.nrFreeForWork > 0) return;
+    const { nrFree, reserve } = this.spaceMap;
     throw new NoSpaceError(
-      `Cannot ${action}: ${nrFree} metadata blocks are free, more than the reserve of ${this.reservedBlocks} are wanted; a commit may free some`,
+      `Cannot ${action}: ${nrFree} metadata blocks are free, more than the reserve of ${reserve} are wanted; a commit may free some`,
       'metadata',
     );
-  }
-
-  /** @throws {StateError | ReadOnlyError} when nothing may be changed now. */
-  refuseIfUnwritable(action: string): void {
-    this.refuseIfBroken(action);
-    if (this.blockManager.readOnly) throw new ReadOnlyError(`Cannot ${action}: the metadata is read-only`);
-  }
-
-  /**
-   * @throws {ReadOnlyError} when the device failed; only opening again helps.
-   * @throws {StateError} when a change failed half-way: what is in core is undefined until the rollback.
-   */
-  refuseIfBroken(action: string): void {
-    // First: after a failure of the device no rollback helps.
-    const { failure } = this.blockManager;
-    if (failure !== undefined) {
-      const message = `Cannot ${action}: latched after a failure, reopen to go on: ${failure.message}`;
-      throw new ReadOnlyError(message, { cause: failure });
-    }
-    const { broken } = this.tm;
-    if (broken === undefined) return;
-    const reason = broken instanceof Error ? broken.message : String(broken);
-    throw new StateError(`Cannot ${action}: the transaction failed and has to be rolled back: ${reason}`, {
-      cause: broken,
-    });
   }
 
   #deviceRootType(): ValueType<number> {

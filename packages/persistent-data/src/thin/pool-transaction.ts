@@ -60,7 +60,7 @@ export class PoolTransaction {
   /** Runs a change. What it throws after it has begun leaves the transaction broken. */
   change<R>(action: string, change: (core: PoolCore) => R): R {
     this.refuseUnusable(action);
-    this.#core.refuseIfUnwritable(action);
+    this.#core.tm.refuseIfReadOnly(action);
     // Before, as a change that fails may be half done; and after, as one of them commits first.
     this.#changed = true;
     const result = change(this.#core);
@@ -71,7 +71,7 @@ export class PoolTransaction {
   /** @throws {StateError} when the pool is closed or the transaction is broken. */
   refuseUnusable(action: string): void {
     if (this.#closed) throw new StateError(`Cannot ${action}: the pool is closed`);
-    this.#core.refuseIfBroken(action);
+    this.#core.tm.refuseIfBroken(action);
   }
 
   /** Details of a device: as changed in core, else as on the disk. @throws {StateError} when there is no such device. */

@@ -1,22 +1,9 @@
 import { assert, NoSpaceError, Slab, StateError, TWO_POW_32 } from '../base/index.ts';
-import { BlockManager } from '../block-manager/index.ts';
 import { BtreeBuilder, LeafBuilder, PLAIN_U64, releaseLeaves, type ValueType } from '../btree/index.ts';
-import {
-  type FinalCounts,
-  ReferenceCounter,
-  writeDataSpaceMap,
-  writeMetadataSpaceMap,
-} from '../disk-space-map/index.ts';
-import {
-  ENTRIES_PER_BITMAP,
-  MAX_METADATA_BLOCKS,
-  METADATA_BLOCK_SIZE,
-  SUPERBLOCK_LOCATION,
-  THIN_SUPERBLOCK_VALIDATOR,
-} from '../format/index.ts';
+import { BulkTransaction, ReferenceCounter, writeDataSpaceMap } from '../disk-space-map/index.ts';
+import { ENTRIES_PER_BITMAP, THIN_SUPERBLOCK_VALIDATOR } from '../format/index.ts';
 import type { BlockDevice } from '../io/index.ts';
-import { CoreSpaceMap } from '../space-map/index.ts';
-import { TransactionManager } from '../transaction-manager/index.ts';
+import type { TransactionManager } from '../transaction-manager/index.ts';
 import { type BlockTime, dataBlockAt, timeAt, writeBlockTime } from './block-time.ts';
 import { BuiltLeaves } from './built-leaves.ts';
 import { DEVICE_DETAILS_TYPE } from './device-details.ts';
@@ -31,10 +18,8 @@ export interface ThinRestoreOptions {
   readonly cacheBlocks?: number;
 }
 
-/** What an unfinished restore says of itself, behind all fields of a superblock. */
 const UNFINISHED =
   'A pool is being restored here. If nobody is at it, the restore did not come to its end: do it again.\n';
-const UNFINISHED_AT = 1024;
 
 /** Data blocks that are counted together. */
 const UNCOUNTED = 1024;
@@ -61,9 +46,7 @@ interface RestoredDevice {
  * ```
  */
 export class ThinRestore implements ThinVisitor {
-  readonly #device: BlockDevice;
-  readonly #blockManager: BlockManager;
-  readonly #counts: CoreSpaceMap;
+  readonly #bulk: BulkTransaction;
   readonly #tm: TransactionManager;
   readonly #scratch = Slab.ofSize(8);
   /** Data blocks that were mapped and wait for being counted. */
@@ -88,10 +71,8 @@ export class ThinRestore implements ThinVisitor {
 
   /** Writes nothing yet. @throws {RangeError} when the cache is too small. */
   constructor(device: BlockDevice, { cacheBlocks = 4096 }: ThinRestoreOptions = {}) {
-    this.#device = device;
-    this.#blockManager = new BlockManager(device, { cacheBlocks });
-    this.#counts = new CoreSpaceMap(Math.min(device.nrBlocks, MAX_METADATA_BLOCKS));
-    this.#tm = new TransactionManager(this.#blockManager, this.#counts);
+    this.#bulk = new BulkTransaction(device, THIN_SUPERBLOCK_VALIDATOR, cacheBlocks);
+    this.#tm = this.#bulk.tm;
   }
 
   /**
@@ -104,20 +85,17 @@ export class ThinRestore implements ThinVisitor {
     const { dataBlockSize, nrDataBlocks } = superblock;
     if (!isDataBlockSize(dataBlockSize))
       throw new RangeError(`invalid data block size: found ${dataBlockSize} sectors`);
-    if (this.#counts.nrBlocks === 0) throw new NoSpaceError('Cannot restore: the device has no block', 'metadata');
     // Before anything is made that is as large as the pool says it is.
+    const { nrBlocks } = this.#bulk;
     const nrBitmaps = Math.ceil(nrDataBlocks / ENTRIES_PER_BITMAP);
-    if (nrBitmaps >= this.#counts.nrBlocks) {
+    if (nrBlocks > 0 && nrBitmaps >= nrBlocks) {
       const wanted = `${nrDataBlocks} data blocks want ${nrBitmaps} bitmaps`;
-      throw new NoSpaceError(`Cannot restore: ${wanted}, the device has ${this.#counts.nrBlocks} blocks`, 'metadata');
+      throw new NoSpaceError(`Cannot restore: ${wanted}, the device has ${nrBlocks} blocks`, 'metadata');
     }
     this.#superblock = superblock;
     this.#dataCounts = new ReferenceCounter(nrDataBlocks);
     this.#valueType = countedMappings(this.#dataCounts);
-    this.#counts.setCount(SUPERBLOCK_LOCATION, 1);
-    // First of all, and durable: whatever happens from here on, nobody takes the old superblock with new blocks for a pool.
-    this.#device.write(SUPERBLOCK_LOCATION, [unfinishedSuperblock()]);
-    this.#device.flush();
+    this.#bulk.begin(UNFINISHED, (slab, base) => writeFixedFields(slab, base, 0, 0));
   }
 
   defBegin(name: string): void {
@@ -226,22 +204,19 @@ export class ThinRestore implements ThinVisitor {
     for (const leaves of this.#defs.values()) releaseLeaves(tm, this.#valueType, leaves);
     const { mappingRoot, detailsRoot } = this.#writeDevices();
     const dataSpaceMapRoot = writeDataSpaceMap(tm, this.#dataCounts);
-    const metadataSpaceMapRoot = writeMetadataSpaceMap(tm, finalCounts(this.#counts));
-    tm.preCommit();
-    const blockManager = this.#blockManager;
-    const base = blockManager.writeLockZero(SUPERBLOCK_LOCATION, THIN_SUPERBLOCK_VALIDATOR);
-    writeFixedFields(blockManager.slab, base, superblock.dataBlockSize, this.#counts.nrBlocks);
-    writeCommittedFields(blockManager.slab, base, {
-      flags: 0,
-      time: superblock.time,
-      transactionId: superblock.transaction,
-      heldRoot: 0,
-      dataSpaceMapRoot,
-      metadataSpaceMapRoot,
-      dataMappingRoot: mappingRoot,
-      deviceDetailsRoot: detailsRoot,
+    this.#bulk.finish((slab, base, metadataSpaceMapRoot) => {
+      writeFixedFields(slab, base, superblock.dataBlockSize, this.#bulk.nrBlocks);
+      writeCommittedFields(slab, base, {
+        flags: 0,
+        time: superblock.time,
+        transactionId: superblock.transaction,
+        heldRoot: 0,
+        dataSpaceMapRoot,
+        metadataSpaceMapRoot,
+        dataMappingRoot: mappingRoot,
+        deviceDetailsRoot: detailsRoot,
+      });
     });
-    tm.commit(base);
   }
 
   #writeDevices(): { mappingRoot: number; detailsRoot: number } {
@@ -276,16 +251,6 @@ export function restoreThinXml(
   readThinXml([new TextEncoder().encode(xml)], new ThinRestore(device, options), options);
 }
 
-/** A superblock with a wrong checksum. Not zeros: of those a kernel makes a new pool. */
-function unfinishedSuperblock(): Uint8Array {
-  const slab = Slab.ofSize(METADATA_BLOCK_SIZE);
-  writeFixedFields(slab, 0, 0, 0);
-  slab.bytes.set(new TextEncoder().encode(UNFINISHED), UNFINISHED_AT);
-  THIN_SUPERBLOCK_VALIDATOR.seal(slab, 0, SUPERBLOCK_LOCATION);
-  slab.words[0] = ~slab.words[0]!;
-  return slab.bytes;
-}
-
 /** Mappings, whose references to data blocks are counted when a leaf is copied or given up. */
 function countedMappings(counts: ReferenceCounter): ValueType<BlockTime> {
   return {
@@ -298,17 +263,6 @@ function countedMappings(counts: ReferenceCounter): ValueType<BlockTime> {
     },
     dec: (slab, at, count) => {
       for (let i = 0; i < count; i++) counts.dec(dataBlockAt(slab, at + 8 * i));
-    },
-  };
-}
-
-/** The counts of a map in core, for writing them down. */
-function finalCounts(map: CoreSpaceMap): FinalCounts {
-  return {
-    nrBlocks: map.nrBlocks,
-    count: (b) => map.getCount(b),
-    copyBytes: (begin, target) => {
-      for (let i = 0; i < target.length; i++) target[i] = Math.min(map.getCount(begin + i), 255);
     },
   };
 }

@@ -1,7 +1,14 @@
 import { describe, expect, test } from 'vitest';
 import { RecordingDevice } from '../../../../test/structures/recording-device.ts';
 import { patternType, ScratchSpace } from '../../../../test/structures/scratch-space.ts';
-import { AssertionError, CorruptionError, DeviceError, NoSpaceError, StateError } from '../base/index.ts';
+import {
+  AssertionError,
+  CorruptionError,
+  DeviceError,
+  NoSpaceError,
+  ReadOnlyError,
+  StateError,
+} from '../base/index.ts';
 import { BlockManager } from '../block-manager/index.ts';
 import { Btree } from '../btree/index.ts';
 import { BITMAP_VALIDATOR, NODE_VALIDATOR } from '../format/index.ts';
@@ -342,6 +349,21 @@ describe('a transaction that fails half-way is broken', () => {
     expect(() => tm.preCommit()).toThrow(DeviceError);
     expect(blockManager.failure).toBeInstanceOf(DeviceError);
     expect(() => make({ tm, blockManager }, 1)).toThrow('latched after a failure');
+    // The device's failure is told first: no rollback helps.
+    expect(() => tm.refuseIfBroken('look')).toThrow(/^Cannot look: latched after a failure, reopen to go on: /);
+  });
+
+  test('and its owner can ask before anything is used', () => {
+    const { tm, blockManager } = fixture();
+    tm.refuseIfBroken('look');
+    tm.refuseIfReadOnly('write');
+    blockManager.setReadOnly();
+    tm.refuseIfBroken('look');
+    expect(() => tm.refuseIfReadOnly('write')).toThrow(new ReadOnlyError('Cannot write: the metadata is read-only'));
+    tm.markBroken('smoke');
+    expect(() => tm.refuseIfBroken('look')).toThrow(
+      new StateError('Cannot look: the transaction failed and has to be rolled back: smoke', { cause: 'smoke' }),
+    );
   });
 });
 

@@ -1,4 +1,4 @@
-import { assert, type PersistentDataError, StateError } from '../base/index.ts';
+import { assert, ReadOnlyError, StateError } from '../base/index.ts';
 import type { BlockManager } from '../block-manager/index.ts';
 import { type BlockValidator, WORDS_PER_BLOCK } from '../format/index.ts';
 import type { SpaceMap } from '../space-map/index.ts';
@@ -80,7 +80,7 @@ export class TransactionManager implements BlockReader {
    * @throws {NoSpaceError}
    */
   newBlock(validator: BlockValidator): number {
-    this.#refuseIfBroken();
+    this.#refuseChange();
     try {
       const b = this.spaceMap.newBlock();
       const base = this.blockManager.writeLockZero(b, validator);
@@ -100,7 +100,7 @@ export class TransactionManager implements BlockReader {
    * The copy's own block number and checksum are wrong until it is written out.
    */
   shadow(original: number, validator: BlockValidator): number {
-    if (this.#broken !== undefined) this.#refuseIfBroken();
+    if (this.#broken !== undefined) this.#refuseChange();
     this.version++;
     try {
       // Most often: made in this transaction, and nobody has added a reference. Saves a third of a random insert.
@@ -153,7 +153,7 @@ export class TransactionManager implements BlockReader {
   }
 
   incRange(begin: number, end: number): void {
-    this.#refuseIfBroken();
+    this.#refuseChange();
     this.version++;
     this.#shadows.share(begin, end);
     try {
@@ -170,7 +170,7 @@ export class TransactionManager implements BlockReader {
   }
 
   decRange(begin: number, end: number): void {
-    this.#refuseIfBroken();
+    this.#refuseChange();
     this.version++;
     try {
       this.spaceMap.decRange(begin, end);
@@ -200,7 +200,7 @@ export class TransactionManager implements BlockReader {
 
   /** {@link preCommit} without writing: for owners who write and flush in their own way. */
   prepareCommit(): void {
-    this.#refuseIfBroken();
+    this.#refuseChange();
     try {
       this.spaceMap.commit();
     } catch (error) {
@@ -222,7 +222,7 @@ export class TransactionManager implements BlockReader {
 
   /** {@link commit} without writing: from now on each block has to be copied before it is changed. */
   finishCommit(): void {
-    this.#refuseIfBroken();
+    this.#refuseChange();
     this.#shadows.clear();
     this.version++;
     this.trace?.({ event: 'commit' });
@@ -243,17 +243,36 @@ export class TransactionManager implements BlockReader {
     this.#break(error);
   }
 
+  /**
+   * For owners, before they use what is in core.
+   *
+   * @throws {ReadOnlyError} when the device failed; only opening again helps.
+   * @throws {StateError} when a change failed half-way: what is in core is undefined until the rollback.
+   */
+  refuseIfBroken(action: string): void {
+    // First: after a failure of the device no rollback helps.
+    this.blockManager.refuseIfFailed(action);
+    if (this.#broken !== undefined) this.#refuse(action);
+  }
+
+  /** For owners, before a change. @throws {ReadOnlyError} when nothing can be written. */
+  refuseIfReadOnly(action: string): void {
+    if (this.blockManager.readOnly) throw new ReadOnlyError(`Cannot ${action}: the metadata is read-only`);
+  }
+
   #break(error: unknown): unknown {
     this.#broken ??= error;
     this.version++;
     return error;
   }
 
-  #refuseIfBroken(): void {
-    if (this.#broken === undefined) return;
-    const reason = (this.#broken as PersistentDataError).message ?? String(this.#broken);
-    throw new StateError(`Cannot change anything: the transaction failed and has to be rolled back: ${reason}`, {
-      cause: this.#broken,
-    });
+  #refuseChange(): void {
+    if (this.#broken !== undefined) this.#refuse('change anything');
+  }
+
+  #refuse(action: string): never {
+    const cause = this.#broken;
+    const reason = cause instanceof Error ? cause.message : String(cause);
+    throw new StateError(`Cannot ${action}: the transaction failed and has to be rolled back: ${reason}`, { cause });
   }
 }
