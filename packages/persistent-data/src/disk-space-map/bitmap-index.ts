@@ -19,6 +19,8 @@ export interface BitmapIndex {
   readonly root: number;
   /** Fills in `entry` with that of bitmap `index`. */
   load(index: number, entry: IndexEntry): void;
+  /** As {@link load}, and changes nothing, not even which entries are held back. Absent where loading changes nothing either. */
+  peek?(index: number, entry: IndexEntry): void;
   /** Takes over `entry` for bitmap `index`. */
   save(index: number, entry: IndexEntry): void;
   /** Adds the entry of a new bitmap, or takes the last one away. */

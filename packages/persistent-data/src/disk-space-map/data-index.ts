@@ -71,6 +71,11 @@ export class DataIndex implements BitmapIndex {
     Object.assign(entry, slot.entry);
   }
 
+  peek(index: number, entry: IndexEntry): void {
+    const slot = this.#slotFor(index);
+    Object.assign(entry, slot.index === index ? slot.entry : this.#lookup(this.root, index));
+  }
+
   save(index: number, entry: IndexEntry): void {
     const slot = this.#slotFor(index);
     if (slot.index !== index) this.#writeBack(slot);

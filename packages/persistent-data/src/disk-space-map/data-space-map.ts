@@ -112,6 +112,14 @@ export class DataSpaceMap implements SpaceMap {
     return b;
   }
 
+  /** Where the run of blocks that could be handed out now ends that begins at `begin`; at most `limit`. Changes nothing. */
+  freeRunEnd(begin: number, limit: number): number {
+    const end = Math.min(limit, this.nrBlocks);
+    if (begin >= end) return begin;
+    const used = this.#map.findUsed(this.#kept.with(this.#committed), begin, end);
+    return used < 0 ? end : used;
+  }
+
   extend(extra: number): void {
     this.#map.extend(extra);
   }

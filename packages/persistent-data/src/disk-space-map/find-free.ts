@@ -108,7 +108,10 @@ export function forEachFreed(
   if (begin >= 0) visit(begin, end);
 }
 
-/** The first block of `begin..end` that is in use in the current version or in a kept one; -1 when there is none. */
+/**
+ * The first block of `begin..end` that is in use in the current version or in a kept one; -1 when there is none. Goes by the bitmaps themselves, which have
+ * checksums, and not by what the index says of them; changes nothing.
+ */
 export function findUsed(
   tm: TransactionManager,
   index: BitmapIndex,
@@ -120,7 +123,8 @@ export function findUsed(
   const firstBitmap = Math.floor(begin / ENTRIES_PER_BITMAP);
   for (let bitmap = firstBitmap; bitmap * ENTRIES_PER_BITMAP < end; bitmap++) {
     const first = bitmap * ENTRIES_PER_BITMAP;
-    index.load(bitmap, entry);
+    if (index.peek) index.peek(bitmap, entry);
+    else index.load(bitmap, entry);
     const bases = lockBitmaps(tm, entry.blocknr, kept, bitmap);
     const found = scanUsed(tm.blockManager.slab.words, bases, Math.max(begin - first, 0), end - first);
     for (const base of bases) tm.unlock(base);

@@ -109,9 +109,9 @@ export class LowLevelMap {
     return countCommonFree(this.#tm, this.index, kept, this.nrBlocks);
   }
 
-  /** The first block from `begin` on that is in use here or in a kept version; -1 when there is none. */
-  findUsed(kept: readonly FrozenMap[], begin: number): number {
-    return findUsed(this.#tm, this.index, kept, begin, this.nrBlocks);
+  /** The first block from `begin` on, and below `end`, that is in use here or in a kept version; -1 when there is none. */
+  findUsed(kept: readonly FrozenMap[], begin: number, end = this.nrBlocks): number {
+    return findUsed(this.#tm, this.index, kept, begin, end);
   }
 
   /** Adds free blocks, and bitmaps for them where needed. A partly used last bitmap needs nothing: it was counted as whole. */

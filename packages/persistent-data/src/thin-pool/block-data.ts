@@ -1,6 +1,9 @@
 import { BLOCK_SIZE, type BlockDevice } from '../io/index.ts';
 import { type ByteRange, checkBytes, type DataDevice, zeroBuffers } from './data-device.ts';
 
+/** The most zeros that are written in advance. */
+const MAX_CLEARED_BYTES = 256 * 1024;
+
 /** How a {@link BlockData} uses its device. */
 export interface BlockDataOptions {
   /** Closes the device with itself. Default: false. */
@@ -110,6 +113,13 @@ export class BlockData implements DataDevice {
       else this.#inner.discard?.(offset / BLOCK_SIZE, length / BLOCK_SIZE);
     }
     return isZeroed;
+  }
+
+  clear(offset: number, length: number): number {
+    if (this.#options.holes !== 'zero') return 0;
+    const cleared = Math.min(length, MAX_CLEARED_BYTES);
+    this.writeVectored(offset, zeroBuffers(cleared));
+    return cleared;
   }
 
   close(): void {

@@ -56,7 +56,7 @@ function fill(engine: PoolEngine, volume: VolumeState, { block, within, bytes }:
   const { data, blockBytes } = engine;
   const { old, at, isZero } = places;
   if (bytes === undefined) {
-    if (!isZero) writeZeros(data, at, blockBytes);
+    if (!(isZero || engine.clearAhead(at / blockBytes))) writeZeros(data, at, blockBytes);
     return;
   }
   if (bytes.length === blockBytes) {
@@ -73,7 +73,7 @@ function fill(engine: PoolEngine, volume: VolumeState, { block, within, bytes }:
     copyAround(engine, paddedOrigin(origin), begin, { at, within, bytes });
     return;
   }
-  if (isZero || engine.options.skipBlockZeroing) {
+  if (isZero || engine.options.skipBlockZeroing || engine.clearAhead(at / blockBytes)) {
     data.write(at + within, bytes);
     return;
   }

@@ -44,6 +44,12 @@ export interface DataDevice extends ReadableData {
    */
   punchHoles(ranges: readonly ByteRange[]): boolean | Promise<boolean>;
 
+  /**
+   * Makes the beginning of a run that nobody needs any more read as zeros, where that costs less than writing them, and has done it when it answers how many
+   * bytes: 0 where it can't be done. The next flush makes it durable. Absent where it never can be done.
+   */
+  clear?(offset: number, length: number): number;
+
   close(): void;
 }
 

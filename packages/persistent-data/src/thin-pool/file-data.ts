@@ -1,8 +1,12 @@
-import { type DeviceError, type NoSpaceError, ReadOnlyError } from '../base/index.ts';
+import { type DeviceError, monotonicMs, type NoSpaceError, ReadOnlyError } from '../base/index.ts';
 import { BLOCK_SIZE, deviceError, type OpenFile, openFile, transferAll } from '../io/index.ts';
 import { builtinModule } from '../io/platform.ts';
 import { type ByteRange, checkBytes, checkDataWritable, type DataDevice } from './data-device.ts';
-import { hasPunchProgram, punchFile } from './hole-punch.ts';
+import { FlushHabit } from './flush-habit.ts';
+import { hasPunchProgram, punchFile, punchFileNow } from './hole-punch.ts';
+
+/** A process costs as much as writing some MiB of zeros. */
+const MIN_CLEARED_BYTES = 16 * 1024 * 1024;
 
 /** How to open a file as a data device. */
 export interface FileDataOptions {
@@ -34,9 +38,10 @@ export class FileData implements DataDevice {
   #canPunchHoles: boolean;
   /** Flushes and punches under way: they need the file open. */
   #nrUnderWay = 0;
-  /** fdatasync need not make a length durable: counts changes, and the last one that a flush has covered. */
+  /** fdatasync need not make a length or a hole durable: counts changes, and the last one that a flush has covered. */
   #lengthVersion = 0;
   #durableLengthVersion = 0;
+  readonly #habit = new FlushHabit();
   #failure: DeviceError | NoSpaceError | undefined;
 
   private constructor(path: string, readOnly: boolean, file: OpenFile) {
@@ -80,6 +85,7 @@ export class FileData implements DataDevice {
   read(offset: number, into: Uint8Array): void {
     const { length } = into;
     if (!(offset + length <= this.#sizeBytes)) checkBytes('read', offset, length, this.#sizeBytes);
+    this.#habit.transfer(length);
     try {
       const done = this.#fs.readSync(this.#file.fd, into, 0, length, offset);
       if (done === length) return;
@@ -133,10 +139,17 @@ export class FileData implements DataDevice {
     this.#durableLengthVersion = version;
   }
 
-  /** As {@link flush}, in the host's thread pool. */
+  /** As {@link flush}, in the host's thread pool; at once where that is better for all ({@link FlushHabit}). */
   async flushAsync(): Promise<void> {
     if (this.readOnly) return;
     this.#checkWritable('flush');
+    const beginMs = monotonicMs();
+    if (this.#habit.begin()) this.flush();
+    else await this.#flushElsewhere();
+    this.#habit.end(monotonicMs() - beginMs);
+  }
+
+  async #flushElsewhere(): Promise<void> {
     const version = this.#lengthVersion;
     const sync = version > this.#durableLengthVersion ? this.#fs.fsync : this.#fs.fdatasync;
     await this.#whileOpen(
@@ -158,6 +171,22 @@ export class FileData implements DataDevice {
     // Most likely the file system can't: asking again would cost a process each time.
     if (!isDone) this.#canPunchHoles = false;
     return isDone;
+  }
+
+  /** A hole, punched by another process while this one waits for it, some milliseconds: in a file that is sparse anyway, and where the run is long. */
+  clear(offset: number, length: number): number {
+    if (!this.#canPunchHoles || length < MIN_CLEARED_BYTES) return 0;
+    this.#checkWritable('clear');
+    checkBytes('clear', offset, length, this.#sizeBytes);
+    // Whoever has all of a file allocated wants to keep that.
+    const { blocks, size } = this.#fs.fstatSync(this.#file.fd);
+    if (blocks * 512 >= size) return 0;
+    if (!punchFileNow(this.#file.fd, { offset, length })) {
+      this.#canPunchHoles = false;
+      return 0;
+    }
+    this.#lengthVersion += 1;
+    return length;
   }
 
   /** Gives the lock back at once. The file is closed when what is under way has ended. */
@@ -207,6 +236,7 @@ export class FileData implements DataDevice {
     if (this.readOnly || this.isClosed || this.#failure !== undefined) this.#checkWritable('write');
     if (!(offset + length <= this.#sizeBytes)) checkBytes('write', offset, length, this.#sizeBytes);
     if (offset + length > this.zeroFrom) this.zeroFrom = offset + length;
+    this.#habit.transfer(length);
   }
 
   #checkWritable(action: string): void {

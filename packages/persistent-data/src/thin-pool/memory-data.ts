@@ -79,6 +79,11 @@ export class MemoryData implements DataDevice {
     return true;
   }
 
+  clear(offset: number, length: number): number {
+    this.punchHoles([{ offset, length }]);
+    return length;
+  }
+
   close(): void {
     this.isClosed = true;
   }

@@ -1,5 +1,6 @@
 import { NoSpaceError, PersistentDataError } from '../base/index.ts';
 import type { ThinMetadata, ThinMetadataOptions } from '../thin/index.ts';
+import { ClearAhead } from './clear-ahead.ts';
 import { CommitGroup, type CommitOwner } from './commit-group.ts';
 import { type DataDevice, PIECE_BYTES } from './data-device.ts';
 import {
@@ -52,6 +53,7 @@ export class PoolEngine implements CommitOwner {
   readonly volumes = new Map<number, VolumeState>();
   /** For copies of blocks, a piece at a time. */
   readonly scratch: Uint8Array;
+  readonly #ahead: ClearAhead;
   readonly #reclaim: Reclaim;
   readonly #flusher: DataFlusher;
   /** Whether requests without data space fail, by option or since they waited too long. */
@@ -82,11 +84,13 @@ export class PoolEngine implements CommitOwner {
     this.discards = wanted === 'passdown' && !this.data.canPunchHoles ? 'no_passdown' : wanted;
     this.#errorIfNoSpace = options.errorIfNoSpace ?? false;
     this.commits = new CommitGroup(this);
+    const { metadata, data, blockBytes, zeros } = this;
+    this.#ahead = new ClearAhead({ metadata, data, blockBytes, zeros });
     this.#reclaim = new Reclaim({
-      metadata: this.metadata,
-      data: this.data,
-      blockBytes: this.blockBytes,
-      zeros: this.zeros,
+      metadata,
+      data,
+      blockBytes,
+      zeros,
       onReleased: () => this.#retry(),
     });
     this.noteZeros();
@@ -132,6 +136,11 @@ export class PoolEngine implements CommitOwner {
     }
     if (block < 0) return this.#outOfData();
     return block;
+  }
+
+  /** Whether a block that was just allocated, and is not written yet, could be made to read as zeros without writing them. */
+  clearAhead(block: number): boolean {
+    return this.discards === 'passdown' && this.#ahead.clear(block);
   }
 
   /** Gives back a block that was allocated and is not to be used. */
