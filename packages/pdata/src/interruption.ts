@@ -43,8 +43,10 @@ export async function outsideScript(): Promise<void> {
 /** Watches for SIGINT and SIGTERM, which then no longer end the program by themselves. Work that waits now and then calls {@link check}. */
 export class Interruption {
   #wanted = false;
+  readonly #waiting = new Set<(error: InterruptedError) => void>();
   readonly #note = (): void => {
     this.#wanted = true;
+    for (const fail of this.#waiting) fail(new InterruptedError('interrupted'));
   };
 
   private constructor() {
@@ -60,6 +62,43 @@ export class Interruption {
   /** @throws {InterruptedError} when the program is to end. */
   check(): void {
     if (this.#wanted) throw new InterruptedError('interrupted');
+  }
+
+  /** Waits for something that may never come. @throws {InterruptedError} when the program is to end first; the promise is left alone then. */
+  async race<T>(promise: Promise<T>): Promise<T> {
+    this.check();
+    let fail!: (error: InterruptedError) => void;
+    const wanted = new Promise<never>((_, reject) => {
+      fail = reject;
+    });
+    this.#waiting.add(fail);
+    try {
+      return await Promise.race([promise, wanted]);
+    } catch (error) {
+      if (error instanceof InterruptedError) promise.catch(() => undefined);
+      throw error;
+    } finally {
+      this.#waiting.delete(fail);
+    }
+  }
+
+  /** A stream that ends at Ctrl-C, also when nothing comes from it. */
+  async *watch<T>(stream: AsyncIterable<T>): AsyncGenerator<T, void, undefined> {
+    const iterator = stream[Symbol.asyncIterator]();
+    let isStuck = false;
+    try {
+      for (;;) {
+        isStuck = true;
+        const next = await this.race(iterator.next());
+        isStuck = false;
+        if (next.done === true) return;
+        yield next.value;
+      }
+    } finally {
+      const ended = iterator.return?.();
+      if (isStuck) ended?.catch(() => undefined);
+      else await ended;
+    }
   }
 
   /** Lets the signals end the program again. */

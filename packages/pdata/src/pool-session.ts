@@ -31,7 +31,8 @@ async function openPoolSession(
     const served = kindOfFolder(folder) === 'pool' ? await ControlClient.connect(controlSocketPath(folder)) : undefined;
     if (served !== undefined) return new ServedPool(served);
     try {
-      return new OpenedPool(Pool.open(folder, options));
+      // Nobody could give it more space while it is open here.
+      return new OpenedPool(Pool.open(folder, { ...options, errorIfNoSpace: true }));
     } catch (error) {
       if (!(error instanceof LockedError) || monotonicMs() - begin > PATIENCE_MS) throw error;
       await new Promise((done) => setTimeout(done, NAP_MS));
@@ -43,13 +44,13 @@ async function openPoolSession(
 export async function withPool<R>(
   folder: string,
   options: { readonly readOnly: boolean },
-  work: (session: PoolSession) => Promise<R>,
+  work: (session: PoolSession, interruption: Interruption) => Promise<R>,
 ): Promise<R> {
   const interruption = await Interruption.watch();
   try {
     const session = await openPoolSession(folder, options, interruption);
     try {
-      return await work(interruptible(session, interruption));
+      return await work(interruptible(session, interruption), interruption);
     } finally {
       await session.close();
     }
@@ -58,19 +59,18 @@ export async function withPool<R>(
   }
 }
 
-/** Streams end at Ctrl-C: what they had begun is tidied up, or goes on later. */
+/**
+ * Streams end at Ctrl-C: what they had begun is tidied up, or goes on later. So does waiting for a server, which does the same when the connection ends. What
+ * the program itself does with a pool is finished.
+ */
 function interruptible(session: PoolSession, interruption: Interruption): PoolSession {
-  async function* watched(stream: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array, void, undefined> {
-    for await (const bytes of stream) {
-      interruption.check();
-      yield bytes;
-    }
-  }
+  const isServed = session.server !== undefined;
+  const patiently = <T>(promise: Promise<T>): Promise<T> => (isServed ? interruption.race(promise) : promise);
   return {
     server: session.server,
-    call: (method, params) => session.call(method, params),
-    send: (params) => watched(session.send(params)),
-    receive: (params, source) => session.receive(params, watched(source)),
+    call: (method, params) => patiently(session.call(method, params)),
+    send: (params) => interruption.watch(session.send(params)),
+    receive: (params, source) => patiently(session.receive(params, interruption.watch(source))),
     close: () => session.close(),
   };
 }

@@ -1,8 +1,9 @@
 /** Raw files and the streams of volumes: what `volume import`, `export`, `send` and `receive` read and write. */
 
-import { closeSync, fstatSync, ftruncateSync, openSync, readSync, writeSync } from 'node:fs';
+import { closeSync, fstatSync, ftruncateSync, openSync, readSync } from 'node:fs';
 import { PAYLOAD_BYTES, parseHead, RECORD, RecordReader, RecordWriter } from 'persistent-data/pool';
 import { checkInputFile } from './files.ts';
+import { writeAll } from './output-file.ts';
 import type { Progress } from './report.ts';
 
 const MIB = 2 ** 20;
@@ -44,13 +45,56 @@ export async function* rawFileStream(
   }
 }
 
-/** Writes the content of a stream into a new sparse file. @returns Bytes of the volume, and of data. */
-export async function writeRawFile(
-  path: string,
+/** What became of a stream: bytes of the volume, and of data. */
+export interface RawOutcome {
+  readonly sizeBytes: number;
+  readonly dataBytes: number;
+}
+
+/** Writes the content of a stream into a sparse file that is open and empty. */
+export function writeRawFile(
+  fd: number,
   stream: AsyncIterable<Uint8Array>,
-  options: { readonly overwrite: boolean; readonly progress: Progress },
-): Promise<{ sizeBytes: number; dataBytes: number }> {
-  const fd = openSync(path, options.overwrite ? 'w' : 'wx');
+  options: { readonly progress: Progress },
+): Promise<RawOutcome> {
+  return takeRecords(stream, options, {
+    begin: (sizeBytes) => ftruncateSync(fd, sizeBytes),
+    data: (bytes, offset) => writeAll(fd, bytes, offset),
+    end: () => undefined,
+  });
+}
+
+/** Writes the content of a stream, with its zeros, to standard output. */
+export async function writeRawStream(
+  stream: AsyncIterable<Uint8Array>,
+  options: { readonly progress: Progress; readonly write: (bytes: Uint8Array) => Promise<void> },
+): Promise<RawOutcome> {
+  let at = 0;
+  const fill = async (to: number): Promise<void> => {
+    for (; at < to; at += Math.min(ZEROS.length, to - at)) await options.write(ZEROS.subarray(0, to - at));
+  };
+  return takeRecords(stream, options, {
+    begin: () => undefined,
+    data: async (bytes, offset) => {
+      await fill(offset);
+      await options.write(bytes);
+      at = offset + bytes.length;
+    },
+    end: fill,
+  });
+}
+
+interface Taker {
+  begin(sizeBytes: number): void;
+  data(bytes: Uint8Array, offset: number): Promise<void> | void;
+  end(sizeBytes: number): Promise<void> | void;
+}
+
+async function takeRecords(
+  stream: AsyncIterable<Uint8Array>,
+  { progress }: { readonly progress: Progress },
+  taker: Taker,
+): Promise<RawOutcome> {
   const reader = new RecordReader();
   let sizeBytes = 0;
   let dataBytes = 0;
@@ -60,25 +104,20 @@ export async function writeRawFile(
       for (const record of reader.take(piece)) {
         if (record.type === RECORD.begin) {
           ({ sizeBytes } = parseHead(record));
-          ftruncateSync(fd, sizeBytes);
+          taker.begin(sizeBytes);
         } else if (record.type === RECORD.data) {
-          writeAll(fd, record.payload, record.offset);
+          await taker.data(record.payload, record.offset);
           dataBytes += record.length;
-          options.progress.update(Math.floor(record.offset / MIB), Math.ceil(sizeBytes / MIB));
-        } else if (record.type === RECORD.end) isWhole = true;
+          progress.update(Math.floor(record.offset / MIB), Math.ceil(sizeBytes / MIB));
+        } else if (record.type === RECORD.end) {
+          await taker.end(sizeBytes);
+          isWhole = true;
+        }
       }
     }
   } finally {
-    options.progress.end();
-    closeSync(fd);
+    progress.end();
   }
-  if (!isWhole) throw new Error(`Cannot write ${path}: the volume came in part only`);
+  if (!isWhole) throw new Error('Cannot export: the volume came in part only');
   return { sizeBytes, dataBytes };
-}
-
-/** Writes all of a buffer. @param offset - Where; `null` for the end of what was written before. */
-export function writeAll(fd: number, bytes: Uint8Array, offset: number | null): void {
-  for (let done = 0; done < bytes.length; ) {
-    done += writeSync(fd, bytes, done, bytes.length - done, offset === null ? null : offset + done);
-  }
 }

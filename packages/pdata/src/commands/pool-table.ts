@@ -101,7 +101,7 @@ const VOLUME_CHANGES: readonly CommandSpec[] = [
   },
   {
     name: 'volume resize',
-    about: 'Change the size of a volume that nobody uses',
+    about: 'Change the size of a volume; one that is in use can only grow',
     operands: [POOL, NAME],
     options: [JSON_OUTPUT, size('The new size; what lies beyond a smaller one is lost')],
     load: change,
@@ -132,7 +132,7 @@ const VOLUME_COMMANDS: readonly CommandSpec[] = [
   },
   {
     name: 'volume export',
-    about: 'Write a volume as it is now into a raw, sparse file',
+    about: 'Write a volume as it is now into a raw, sparse file, or with - to standard output',
     operands: [POOL, NAME, { name: 'FILE', help: 'The file to make' }],
     options: [JSON_OUTPUT, { long: 'force', short: 'f', help: 'Overwrite a file that exists' }],
     load: () => import('./volume-export.ts'),
@@ -185,6 +185,12 @@ const SERVE: CommandSpec = {
     { long: 'no-space', value: 'WHAT', choices: ['wait', 'fail'], help: 'What writes do that find no data space' },
     { long: 'metadata', value: 'FILE', help: 'Serve a pool of Linux or LVM by device ids: its metadata' },
     { long: 'data', value: 'FILE', help: 'Its data' },
+    {
+      long: 'size',
+      value: 'ID=SIZE',
+      multiple: true,
+      help: 'The size of a volume in it [default: up to the last block that is mapped]',
+    },
   ],
   load: () => import('./serve.ts'),
 };

@@ -2,14 +2,14 @@
 
 import type { Server } from 'node:http';
 import { resolve } from 'node:path';
-import { LockedError } from 'persistent-data';
+import { LockedError, StateError } from 'persistent-data';
 import { NbdServer, type NbdServerOptions } from 'persistent-data/nbd';
 import { kindOfFolder, Pool } from 'persistent-data/pool';
 import { PoolServer, ThinSource, VolumeExport } from 'persistent-data/pool-server';
 import type { Arguments } from '../arguments.ts';
 import { attachText } from '../attach-text.ts';
 import { EXIT } from '../command.ts';
-import { openForeignPool } from '../foreign-pool.ts';
+import { listOf, openForeignPool, parseSizes } from '../foreign-pool.ts';
 import { outsideScript } from '../interruption.ts';
 import { parseAddress, tcpUri, unixUri } from '../serve-address.ts';
 import { ServeLog } from '../serve-log.ts';
@@ -19,6 +19,8 @@ import { UsageError } from '../usage-error.ts';
 
 /** Between two lines about a server's health, while something happens. */
 const HEALTH_MS = 60_000;
+/** Requests that have not ended by then, such as those that wait for data space, are cut off. */
+const PATIENCE = { drainMs: 5000 };
 const FIRST_VOLUME = 'disk';
 const FIRST_VOLUME_BYTES = 8 * 2 ** 30;
 
@@ -89,6 +91,7 @@ function stopSignal(): Promise<string> {
 async function poolService(args: Arguments, log: ServeLog): Promise<Service> {
   const [folder] = args.operands;
   if (folder === undefined) throw new UsageError('a POOL, or --metadata and --data, are wanted');
+  if (args.has('size')) throw new UsageError('--size goes with --metadata: "volume resize" changes sizes in a POOL');
   const readOnly = args.has('read-only');
   const options = {
     readOnly,
@@ -122,7 +125,7 @@ async function poolService(args: Arguments, log: ServeLog): Promise<Service> {
       listenUnix: (path) => server.listenUnix(path),
       metrics: { nbd: server.nbd.metrics, pool: () => pool.status() },
       close: async () => {
-        await server.close();
+        await server.close(PATIENCE);
         await pool.close();
       },
     };
@@ -134,9 +137,11 @@ async function poolService(args: Arguments, log: ServeLog): Promise<Service> {
 
 async function openOrMake(folder: string, create: boolean, options: { readonly readOnly: boolean }): Promise<Pool> {
   const kind = kindOfFolder(folder);
-  if (!create || kind === 'pool' || kind === 'foreign') return Pool.open(folder, options);
-  const pool = Pool.create(folder, options);
-  await pool.createVolume(FIRST_VOLUME, { sizeBytes: FIRST_VOLUME_BYTES });
+  const isThere = kind === 'pool' || kind === 'foreign';
+  const pool = !create || isThere ? Pool.open(folder, options) : Pool.create(folder, options);
+  // A crash may have come between the two. Who has deleted all volumes does not get one.
+  const isNew = create && !pool.readOnly && pool.records().length === 0 && pool.status().transactionId === 0;
+  if (isNew) await pool.createVolume(FIRST_VOLUME, { sizeBytes: FIRST_VOLUME_BYTES });
   return pool;
 }
 
@@ -146,9 +151,14 @@ function foreignService(args: Arguments, log: ServeLog): Service {
   if (metadata === undefined || data === undefined || args.operands.length > 0) {
     throw new UsageError('--metadata and --data belong together, and go without a POOL');
   }
-  const pool = openForeignPool({ metadata, data, readOnly: args.has('read-only'), log });
+  const sizes = parseSizes(args.texts('size'));
   const wanted = args.texts('export');
-  const nbd = new NbdServer(nbdOptions(args, log));
+  const options = nbdOptions(args, log);
+  const pool = openForeignPool({ metadata, data, readOnly: args.has('read-only'), sizes, log });
+  const ids = pool.volumes.map(({ id }) => id);
+  const unknown = wanted.find((name) => !ids.some((id) => `${id}` === name));
+  if (unknown !== undefined) throw new StateError(`Cannot export volume ${unknown}: the pool has ${listOf(ids)}`);
+  const nbd = new NbdServer(options);
   const exports: VolumeExport[] = [];
   const names: string[] = [];
   for (const { id, sizeBytes } of pool.volumes) {
@@ -170,7 +180,7 @@ function foreignService(args: Arguments, log: ServeLog): Service {
     },
     metrics: { nbd: nbd.metrics, pool: () => ({ ...pool.figures(), nrVolumes: names.length }) },
     close: async () => {
-      await nbd.close();
+      await nbd.close(PATIENCE);
       for (const served of exports) served.release();
       await pool.close();
     },
@@ -181,8 +191,11 @@ function nbdOptions(args: Arguments, log: ServeLog): NbdServerOptions {
   const [folder, pskFile] = [args.text('tls-dir'), args.text('tls-psk')];
   const files = { ...(folder === undefined ? {} : { folder }), ...(pskFile === undefined ? {} : { pskFile }) };
   const hasTls = folder !== undefined || pskFile !== undefined;
+  if (args.has('tls-verify-peer') && folder === undefined)
+    throw new UsageError('--tls-verify-peer goes with --tls-dir');
   return {
-    log: (event) => log.write({ ...event, event: `client ${event.event}` }),
+    log: (event) =>
+      log.write({ ...event, event: event.connection === undefined ? event.event : `client ${event.event}` }),
     ...(hasTls ? { tls: { ...files, verifyPeer: args.has('tls-verify-peer') } } : {}),
   };
 }

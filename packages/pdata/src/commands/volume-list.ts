@@ -17,8 +17,9 @@ export async function run(args: Arguments): Promise<number> {
     printJson({ version: 1, pool: folder, volumes });
     return EXIT.ok;
   }
-  const rows = volumes.map(({ name, sizeBytes, mappedBytes, readOnly, origin, receivedTo }) => {
-    const kind = receivedTo === undefined ? (readOnly ? 'read-only' : 'writable') : 'incomplete';
+  const rows = volumes.map(({ name, sizeBytes, mappedBytes, readOnly, origin, receivedTo, temporary }) => {
+    const wholeKind = temporary ? 'temporary' : readOnly ? 'read-only' : 'writable';
+    const kind = receivedTo === undefined ? wholeKind : 'incomplete';
     return [name, readableBytes(sizeBytes), readableBytes(mappedBytes), kind, origin ?? ''];
   });
   writeStdout(table([['NAME', 'SIZE', 'MAPPED', 'KIND', 'ORIGIN'], ...rows]));

@@ -17,12 +17,16 @@ export async function run(args: Arguments): Promise<number> {
   const [folder, name] = [args.operand(0), args.operand(1)];
   const input = args.text('input');
   if (input !== undefined) checkInputFile(input);
-  const source: AsyncIterable<Uint8Array> = input === undefined ? process.stdin : createReadStream(input);
+  const source = input === undefined ? process.stdin : createReadStream(input);
   const progress = new Report({ quiet: args.has('json') }).progress('MiB');
   const params = { name, writable: args.has('writable') };
   const outcome = await withPool(folder, { readOnly: false }, (session) =>
     session.receive(params, counted(source, progress)),
-  );
+  ).finally(() => {
+    progress.end();
+    // After an interruption it may still wait for what never comes.
+    source.destroy();
+  });
   const { sizeBytes, dataBytes, resumedAt } = outcome as ReceiveOutcome;
   if (args.has('json')) printJson({ version: 1, pool: folder, name, sizeBytes, dataBytes, resumedAt });
   else {
@@ -39,5 +43,4 @@ async function* counted(source: AsyncIterable<Uint8Array>, progress: Progress): 
     progress.update(Math.floor(bytes / MIB), Math.ceil(bytes / MIB));
     yield piece;
   }
-  progress.end();
 }

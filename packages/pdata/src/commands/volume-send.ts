@@ -1,13 +1,11 @@
 /** `volume send`: writes a snapshot, or its difference to another one, as a stream. */
 
-import { closeSync, openSync } from 'node:fs';
 import type { Arguments } from '../arguments.ts';
 import { EXIT } from '../command.ts';
+import { OutputStream, writeAll, writeOutputFile } from '../output-file.ts';
 import { withPool } from '../pool-session.ts';
-import { writeAll } from '../raw-file.ts';
 import { Report } from '../report.ts';
 import { parseBytes } from '../size-text.ts';
-import { writeStdout } from '../standard-output.ts';
 
 const MIB = 2 ** 20;
 
@@ -24,20 +22,23 @@ export async function run(args: Arguments): Promise<number> {
     ...(from === undefined ? {} : { from: parseBytes(from, '--from <BYTE>') }),
   };
   const progress = new Report({ quiet: false }).progress('MiB');
-  const fd = output === undefined ? undefined : openSync(output, 'wx');
-  let sent = 0;
-  try {
-    await withPool(args.operand(0), { readOnly: false }, async (session) => {
+  const send = (write: (record: Uint8Array) => Promise<void> | void): Promise<void> =>
+    withPool(args.operand(0), { readOnly: false }, async (session, interruption) => {
+      let sent = 0;
       for await (const record of session.send(params)) {
-        if (fd === undefined) writeStdout(record);
-        else writeAll(fd, record, null);
+        const written = write(record);
+        if (written !== undefined) await interruption.race(written);
         sent += record.length;
         progress.update(Math.floor(sent / MIB), Math.ceil(sent / MIB));
       }
     });
+  const stream = output === undefined ? new OutputStream() : undefined;
+  try {
+    if (stream !== undefined) await send((record) => stream.write(record));
+    else await writeOutputFile(output!, { overwrite: false }, (fd) => send((record) => writeAll(fd, record, null)));
   } finally {
     progress.end();
-    if (fd !== undefined) closeSync(fd);
+    stream?.close();
   }
   return EXIT.ok;
 }

@@ -205,6 +205,7 @@ export class Pool {
     return this.#changes.inTurn(`roll volume "${name}" back`, async () => {
       const record = this.#whole(name);
       const target = this.#whole(to);
+      if (record === target) throw new StateError(`Cannot roll volume "${name}" back to itself`);
       if (record.readOnly) throw new ReadOnlyError(`Cannot roll volume "${name}" back: it is read-only`);
       this.#volumes.refuseUsed('roll back', record);
       await this.#changes.change([{ put: { ...record, sizeBytes: target.sizeBytes } }], (changes) =>
@@ -218,6 +219,7 @@ export class Pool {
     return this.#changes.inTurn(`merge volume "${snapshot}"`, async () => {
       const from = this.#whole(snapshot);
       const record = this.#whole(into);
+      if (record === from) throw new StateError(`Cannot merge volume "${into}" into itself`);
       if (record.readOnly) throw new ReadOnlyError(`Cannot merge into volume "${into}": it is read-only`);
       for (const each of [from, record]) this.#volumes.refuseUsed('merge', each);
       await this.#changes.change([{ remove: from.id }, { put: { ...record, sizeBytes: from.sizeBytes } }], (changes) =>
