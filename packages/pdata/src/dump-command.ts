@@ -34,6 +34,11 @@ export function runDump(args: Arguments, isLive: boolean, dump: (job: DumpJob) =
   return EXIT.ok;
 }
 
+/** Whether lines of JSON are wanted, and not XML. */
+export function wantsNdjson(args: Arguments): boolean {
+  return args.has('json') || args.text('format') === 'ndjson';
+}
+
 /** The file to write to. It is emptied, so it had better not be the input. */
 function openOutput(args: Arguments): number | undefined {
   const output = args.text('output');

@@ -15,6 +15,7 @@ import {
   SEED,
   SIZE_OUTPUT,
   SUPERBLOCK_ONLY,
+  TEXT_FORMATS,
 } from './tool-options.ts';
 
 /** Kinds of damage: those of `persistent-data/testing`, which is not loaded for a table. */
@@ -53,7 +54,7 @@ const CACHE_DUMP: CommandSpec = {
   name: 'cache_dump',
   about: 'Dump the cache metadata to stdout in XML format',
   operands: [inputOperand('dump')],
-  options: [{ ...QUIET, hidden: true }, OUTPUT_TEXT, REPAIR_WHILE_DUMPING],
+  options: [{ ...QUIET, hidden: true }, ...TEXT_FORMATS, OUTPUT_TEXT, REPAIR_WHILE_DUMPING],
   load: () => import('./cache-dump.ts'),
 };
 

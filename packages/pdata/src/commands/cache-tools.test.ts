@@ -157,6 +157,15 @@ describe('cache_check', () => {
   });
 });
 
+test('--json and -f ndjson print an object a line for each that XML has', async () => {
+  const path = await cache('lines');
+  const { code, out } = await call('cache_dump', '--json', path);
+  expect(code).toBe(0);
+  expect(out.split('\n')).toHaveLength(xmlOf(path).match(/<(superblock|mapping|hint|\/superblock)\b/g)!.length + 1);
+  expect(out).toMatch(/^{"type":"superblock",[^\n]*}\n{"type":"mapping",.*\n{"type":"end"}\n$/s);
+  expect((await call('cache_dump', '-f', 'ndjson', path)).out).toBe(out);
+});
+
 test('dump, restore and dump: the same, in both versions', async () => {
   const path = join(folder, 'golden');
   writeFileSync(path, goldenImage('cache', 'v2-clean').bytes());

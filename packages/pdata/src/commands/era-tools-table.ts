@@ -13,6 +13,7 @@ import {
   REPAIR_WHILE_DUMPING,
   SEED,
   SUPERBLOCK_ONLY,
+  TEXT_FORMATS,
 } from './tool-options.ts';
 
 /** Kinds of damage: those of `persistent-data/testing`, which is not loaded for a table. */
@@ -37,6 +38,7 @@ const ERA_DUMP: CommandSpec = {
   operands: [inputOperand('dump')],
   options: [
     QUIET,
+    ...TEXT_FORMATS,
     { long: 'logical', help: 'Fold any unprocessed write sets into the final era array' },
     REPAIR_WHILE_DUMPING,
     OUTPUT_TEXT,

@@ -140,6 +140,24 @@ describe('era_dump and era_restore', () => {
     );
   });
 
+  test('--json prints an object a line', () => {
+    write();
+    dump(argumentsOf('era_dump', '--json', file));
+    const lines = said.out.split('\n').map((line) => (line === '' ? undefined : JSON.parse(line)));
+    expect(lines.filter((line) => line?.type !== 'eras')).toEqual([
+      { type: 'superblock', uuid: '', blockSize: 128, nrBlocks: 100, currentEra: 3 },
+      { type: 'writeset', era: 1, nrBits: 100 },
+      { type: 'written', begin: 1, end: 4 },
+      { type: 'writeset', era: 2, nrBits: 100 },
+      { type: 'written', begin: 3, end: 4 },
+      { type: 'written', begin: 60, end: 61 },
+      { type: 'writeset', era: 3, nrBits: 100 },
+      { type: 'written', begin: 99, end: 100 },
+      { type: 'end' },
+      undefined,
+    ]);
+  });
+
   test('--logical folds; --repair goes on over damage, and says what it made up', () => {
     write();
     dump(argumentsOf('era_dump', '--logical', file));

@@ -27,6 +27,12 @@ export const REPAIR_WHILE_DUMPING: OptionSpec = {
   help: 'Repair the metadata whilst dumping it',
 };
 
+/** Of a dump that writes XML or lines of JSON. */
+export const TEXT_FORMATS: readonly OptionSpec[] = [
+  { long: 'format', short: 'f', value: 'TYPE', choices: ['xml', 'ndjson'], help: 'Choose the output format' },
+  { long: 'json', help: 'Print a JSON object a line, as --format ndjson' },
+];
+
 export const SUPERBLOCK_ONLY: OptionSpec = { long: 'super-block-only', help: 'Only check the superblock.' };
 export const IGNORE_NON_FATAL: OptionSpec = {
   long: 'ignore-non-fatal-errors',

@@ -30,6 +30,7 @@ export type { MappingVisitor } from './load-mappings.ts';
 export { MAX_ORIGIN_BLOCK } from './mapping.ts';
 export { CacheMetadata } from './metadata.ts';
 export { cacheBlocksOf, cacheMetadataBytes } from './metadata-size.ts';
+export { CacheNdjsonWriter } from './ndjson-writer.ts';
 export { type CachePolicy, KNOWN_POLICIES, NO_POLICY, SMQ_POLICY } from './policy.ts';
 export { CacheReader, type OnLost, type ReadCacheOptions } from './read-arrays.ts';
 export {

@@ -14,6 +14,7 @@ export { FoldingVisitor } from './folding-visitor.ts';
 export { EraImage, type EraImageOptions, type EraWriteset } from './image.ts';
 export { type RangeVisitor, type WrittenSinceOptions, writtenSince } from './invalidate.ts';
 export { type EraFormatOptions, EraMetadata, type EraMetadataOptions } from './metadata.ts';
+export { EraNdjsonWriter } from './ndjson-writer.ts';
 export { EraRestore, type EraRestoreOptions, restoreEraXml } from './restore.ts';
 export { type EraLoss, salvageEra } from './salvage.ts';
 export { type EraSuperblock, isEraBlockSize, readEraSuperblock } from './superblock.ts';
