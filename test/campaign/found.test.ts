@@ -5,6 +5,7 @@ import { blockChecksum, SALT, STORE_SUPERBLOCK, THIN_SUPERBLOCK } from 'persiste
 import { BLOCK_SIZE, MemoryDevice } from 'persistent-data/io';
 import { Store, u32 } from 'persistent-data/store';
 import {
+  appendRecord,
   auditThin,
   describePool,
   makeStore,
@@ -241,4 +242,40 @@ test('a collection of a store that has no name, or that is nothing but a name, i
   patient.image.seal(root, 'node');
   patient.image.store(root, sound);
   expect([...Store.open(sound, { readOnly: true }).check()]).toMatchObject([{ code: 'store.ids', block: root }]);
+});
+
+test('damage to the first superblock of a young store is no blank device', () => {
+  // A store with commits and one checkpoint lost the block of its superblock: opening it made a new, empty store over it, without a word.
+  // The mark "being made" stayed in block 0 until the second checkpoint, and with it a superblock that is not believable was one that never arrived.
+  // The mark is overwritten once the first checkpoint is durable.
+  const device = new MemoryDevice({ nrBlocks: 0 });
+  const store = Store.open(device, { journalBlocks: 4 });
+  store.tree('t', { value: u32 }).set(1, 1);
+  expect(store.engine.superblock.generation).toBe(1);
+  const image = new RawImage(device);
+  const wrong = image.bytesOf(1);
+  wrong[100] = (wrong[100] as number) ^ 1;
+  device.write(1, [wrong]);
+  expect(() => Store.open(device)).toThrow(CorruptionError);
+  expect(() => Store.open(device, { create: 'new' })).toThrow(/there is one already/);
+  wrong[100] = (wrong[100] as number) ^ 1;
+  device.write(1, [wrong]);
+  expect(Store.open(device).tree('t', { value: u32 }).get(1)).toBe(1);
+});
+
+test.each([
+  ['makes an array of 2^31 elements', [1, 0, 3, 7, 0x8000_0000, 0, 1, 0], /longer by more than 4096 blocks/],
+  ['is cut within an operation', [1, 0, 1, 2], /ends within an operation/],
+  ['removes below 2^24 - 1 keys', [1, 0, 1, 0xffff_ff04], /ends within an operation/],
+] as const)('a journal that %s: a typed error, at once', (_, operations, message) => {
+  // Records with the right checksums made a file of kilobytes gigabytes long, took minutes, or ended in a TypeError.
+  // A length was believed up to what a store can have, and operations were read beyond their record's end.
+  // What a journal makes longer has a bound, beyond which a commit is a checkpoint; nothing is read beyond a record.
+  const kinds = ['tree', 'bitset', 'array'] as const;
+  const collections = kinds.map((kind) => ({ name: kind, kind, length: 10 }));
+  const device = makeStore({ collections, nrInJournal: 3, options: { journalBlocks: 4 } });
+  expect(Store.open(device.fork(), { readOnly: true }).collections()).toHaveLength(3);
+  appendRecord(device, Uint32Array.from(operations));
+  expect(() => Store.open(device, { readOnly: true })).toThrow(message);
+  expect(() => Store.open(device)).toThrow(CorruptionError);
 });

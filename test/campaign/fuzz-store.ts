@@ -1,10 +1,17 @@
 /** Hostile images of stores. */
 
-import { ParseError, PersistentDataError } from 'persistent-data/base';
+import { CorruptionError, ParseError, PersistentDataError } from 'persistent-data/base';
 import { blockChecksum, SALT, WORDS_PER_BLOCK } from 'persistent-data/format';
 import { BLOCK_SIZE, MemoryDevice } from 'persistent-data/io';
 import { Store, type StoreState, u32 } from 'persistent-data/store';
-import { damageStore, Random, STORE_DAMAGES, StorePatient } from 'persistent-data/testing';
+import {
+  damageJournal,
+  damageStore,
+  JOURNAL_DAMAGES,
+  Random,
+  STORE_DAMAGES,
+  StorePatient,
+} from 'persistent-data/testing';
 import { Failure, type Run, textOf, withoutStacks } from './campaign.ts';
 import { describeStore, randomStoreScript, StorePlayer } from './store-script.ts';
 
@@ -97,7 +104,7 @@ function readSome(state: StoreState): void {
 }
 
 /** Opens, reads, checks, changes and closes a store; each may fail, with an error of a known kind. */
-function tryStore(device: MemoryDevice, random: Random): void {
+function tryStore(device: MemoryDevice, random: Random, note: Run['note']): void {
   let stage = '';
   const attempt = <T>(name: string, work: () => T): T | undefined => {
     stage = name;
@@ -108,6 +115,8 @@ function tryStore(device: MemoryDevice, random: Random): void {
       if (!(error instanceof PersistentDataError) && !(error instanceof ParseError)) {
         throw new Error(`${stage}: ${textOf(error)}`, { cause: error });
       }
+      const isReplay = name === 'open' && error instanceof CorruptionError && error.kind === 'journal_record';
+      if (isReplay) note('journals refused');
       return undefined;
     } finally {
       stage += ` (${Math.round(performance.now() - begin)} ms)`;
@@ -135,6 +144,8 @@ function tryStore(device: MemoryDevice, random: Random): void {
 
 /** How often an image has damage of a known kind, where its store was closed. */
 const DAMAGED = 0.4;
+/** How often another one has a journal that is hostile, with the right checksums. */
+const REPLAYED = 0.4;
 
 /**
  * After damage of one known kind a store is refused, or its check finds it, or it still holds what it held. A node that is as it was some entries ago
@@ -168,10 +179,14 @@ export async function runStoreFuzz({ random, count, note }: Run): Promise<void> 
       done = kinds.flatMap((kind) => damageStore(anatomy, device, kind, own) ?? []);
       note('damaged');
       if (done.length === 1) judgeDamage(patient, device.fork());
+    } else if (own.chance(REPLAYED)) {
+      const kinds = Array.from({ length: own.pick([1, 1, 2, 4]) }, () => own.pick(JOURNAL_DAMAGES));
+      done = kinds.flatMap((kind) => damageJournal(device, kind, own) ?? []);
+      note('journals');
     } else {
       done = Array.from({ length: own.pick([1, 1, 2, 4]) }, () => mutate(patient, device, own));
     }
-    tryStore(device, own);
+    tryStore(device, own, note);
   };
   count(1);
   try {

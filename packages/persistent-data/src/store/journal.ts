@@ -19,6 +19,9 @@ const LENGTH = JOURNAL_HEADER.word('length');
 const PREVIOUS = JOURNAL_HEADER.word('previous');
 const TWO_POW_32 = 0x1_0000_0000;
 
+/** Blocks by which the operations of one journal may make arrays and bitsets longer (16 MiB): an operation of a few words could take hours to replay. */
+export const MAX_GROWN_BLOCKS = 4096;
+
 /** A record that was read and believed. */
 interface JournalRecord {
   readonly kind: number;
@@ -52,6 +55,8 @@ export class Journal {
   readonly nrBlocks: number;
   /** Operations of the running transaction are dropped when they are too many: its commit is a checkpoint. */
   overflowed = false;
+  /** Kind of the record after the last one that {@link load} has taken: all about it is right, and yet it is no redo record. */
+  strangeKind: number | undefined;
   #slab: Slab;
   /** Byte where the next record's header goes: the end of what is committed. */
   #tail: number;
@@ -60,6 +65,7 @@ export class Journal {
   #limit = 0;
   #sequence: number;
   #previous: number;
+  #grownBlocks = 0;
 
   constructor(generation: number, begin: number, nrBlocks: number) {
     this.generation = generation;
@@ -115,6 +121,15 @@ export class Journal {
     return at >>> 2;
   }
 
+  /**
+   * Counts blocks by which an operation makes something longer, when it is done or replayed. False when those since the checkpoint are more than
+   * {@link MAX_GROWN_BLOCKS}: such an operation is in no record.
+   */
+  grow(nrBlocks: number): boolean {
+    this.#grownBlocks += nrBlocks;
+    return this.#grownBlocks <= MAX_GROWN_BLOCKS;
+  }
+
   /** What follows can't be logged: the transaction becomes a checkpoint. */
   overflow(): void {
     this.overflowed = true;
@@ -136,6 +151,7 @@ export class Journal {
   /** Calls `replay(from, to)` with the word offsets of all operations: first of the committed records, then of those after them. */
   forEachRun(replay: (from: number, to: number) => void): void {
     const { words } = this.#slab;
+    this.#grownBlocks = 0;
     let at = 0;
     while (at < this.#tail) {
       const isProof = words[(at >>> 2) + KIND] === JOURNAL_KIND.proof;
@@ -194,9 +210,9 @@ export class Journal {
       if (proof.end !== HEADER_BYTES + nrProofEntries * PROOF_ENTRY.size) return false;
       this.#accept(proof, alignToBlock(proof.end));
     }
-    for (let next = this.#parse(this.#tail); next?.kind === JOURNAL_KIND.redo; next = this.#parse(this.#tail)) {
-      this.#accept(next, next.end);
-    }
+    let next = this.#parse(this.#tail);
+    for (; next?.kind === JOURNAL_KIND.redo; next = this.#parse(this.#tail)) this.#accept(next, next.end);
+    this.strangeKind = next?.kind;
     return true;
   }
 

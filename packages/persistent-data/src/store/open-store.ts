@@ -76,6 +76,7 @@ function openStore(device: BlockDevice, options: OpenOptions, events: StoreEvent
     // A process that was killed may have left what is not durable: it must be, before anything is built on it. And a newer superblock
     // that was not believed must never be, however much of what it lacks happens to be written later.
     if (slot !== undefined) voidSlot(device, slot);
+    else if (superblock.generation === 1) dropMark(device);
     device.flush();
   }
   const parts = partsOf(device, options, readOnly);
@@ -84,6 +85,14 @@ function openStore(device: BlockDevice, options: OpenOptions, events: StoreEvent
   engine.replay();
   if (!readOnly) dropViews(engine);
   return engine;
+}
+
+/**
+ * The store is durable now. Were the mark that it is being made to stay until there is a second superblock, damage to the first one would make all of it
+ * a store that never came to be, and that is made anew. With the next flush it is gone.
+ */
+function dropMark(device: BlockDevice): void {
+  voidSlot(device, 0);
 }
 
 /** Readers' views of a former life are of no use to anyone. */
@@ -137,6 +146,7 @@ function makeStore(device: BlockDevice, options: OpenOptions, events: StoreEvent
   };
   const engine = new Engine(parts, { core, superblock, journal: new Journal(0, 2, journalBlocks) }, events);
   engine.checkpoint(false);
+  dropMark(device);
   return engine;
 }
 

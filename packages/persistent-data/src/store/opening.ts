@@ -1,5 +1,5 @@
 import { assert, CorruptionError, PersistentDataError, Slab } from '../base/index.ts';
-import { crc32cWords, METADATA_BLOCK_SIZE, SALT, WORDS_PER_BLOCK } from '../format/index.ts';
+import { crc32cWords, JOURNAL_KIND, METADATA_BLOCK_SIZE, SALT, WORDS_PER_BLOCK } from '../format/index.ts';
 import type { BlockDevice } from '../io/index.ts';
 import { Journal, proofBytes } from './journal.ts';
 import { readSlot, refuseUnsupported, type StoreSuperblock, slotOf } from './superblock.ts';
@@ -56,7 +56,7 @@ export function findCheckpoint(device: BlockDevice, readOnly: boolean): FoundChe
     } catch (error) {
       if (!(error instanceof CorruptionError)) throw error;
       problems.push(error);
-      if (error instanceof DamagedProof) break;
+      if (error instanceof DurableDamage) break;
       voidSlot ??= slotOf(superblock.generation);
     }
   }
@@ -67,8 +67,8 @@ export function findCheckpoint(device: BlockDevice, readOnly: boolean): FoundChe
   });
 }
 
-/** A checkpoint was durable, and is no more what was written. */
-class DamagedProof extends CorruptionError {}
+/** A checkpoint was durable, and it or its journal is no more what was written. */
+class DurableDamage extends CorruptionError {}
 
 /** The journal of a checkpoint, if all that the checkpoint wrote is there. */
 function loadProven(device: BlockDevice, superblock: StoreSuperblock): Journal {
@@ -95,10 +95,15 @@ function loadProven(device: BlockDevice, superblock: StoreSuperblock): Journal {
   const missing = journal.load(device, nrProofEntries)
     ? firstMissing(device, journal.proofEntries(nrProofEntries))
     : 'the proof itself';
-  if (missing === undefined) return journal;
+  if (missing === undefined) {
+    if (journal.strangeKind === undefined) return journal;
+    const message = `journal of generation ${generation}: a record is of kind ${journal.strangeKind}, ${JOURNAL_KIND.redo} is wanted`;
+    const place = { block: journal.begin, kind: 'journal_record', field: 'kind', found: journal.strangeKind };
+    throw new DurableDamage(message, { ...place, expected: JOURNAL_KIND.redo });
+  }
   if (!journal.hasLaterRecord(nrProofEntries)) refuse(`${missing} has not arrived`);
   const message = `superblock of generation ${generation}: ${missing} is damaged; it was there once, as commits after it show`;
-  throw new DamagedProof(message, { block: slotOf(generation), kind: 'store_superblock' });
+  throw new DurableDamage(message, { block: slotOf(generation), kind: 'store_superblock' });
 }
 
 /** Which of the blocks does not hold what the proof says; `undefined` when all do. */

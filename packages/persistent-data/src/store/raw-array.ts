@@ -44,6 +44,12 @@ export class RawArray extends RawCollection {
     return Math.ceil(Math.max(0, length - this.length) / this.array.perBlock) + 1;
   }
 
+  /** Blocks by which a change of length makes it longer. */
+  grownBlocks(length: number): number {
+    const { perBlock } = this.array;
+    return Math.max(0, Math.ceil(length / perBlock) - Math.ceil(this.length / perBlock));
+  }
+
   /** New elements become copies of the scratch value. */
   resize(length: number): void {
     this.root = this.array.resize(this.root, this.length, length, this.#value);

@@ -42,6 +42,12 @@ export class RawBitset extends RawCollection {
     return Math.ceil(Math.max(0, length - this.length) / (this.bits.array.perBlock * BITS_PER_WORD)) + 1;
   }
 
+  /** Blocks by which a change of length makes it longer. */
+  grownBlocks(length: number): number {
+    const perBlock = this.bits.array.perBlock * BITS_PER_WORD;
+    return Math.max(0, Math.ceil(length / perBlock) - Math.ceil(this.length / perBlock));
+  }
+
   resize(length: number, value: boolean): void {
     const old = this.length;
     this.bits.resize(old, length, value);

@@ -1,5 +1,7 @@
-import { highHalf, joinKey, lowHalf, type U64 } from '../base/index.ts';
+import { CorruptionError, highHalf, joinKey, lowHalf, type U64 } from '../base/index.ts';
 import type { Journal } from './journal.ts';
+import type { RawArray } from './raw-array.ts';
+import type { RawBitset } from './raw-bitset.ts';
 import type { RawCollection } from './raw-collection.ts';
 import type { RawTree } from './raw-tree.ts';
 
@@ -115,7 +117,8 @@ export class RedoLog {
     words.set(value, at + 3);
   }
 
-  resize(raw: RawCollection, length: number, value: Uint32Array): void {
+  resize(raw: RawArray | RawBitset, length: number, value: Uint32Array): void {
+    if (!this.#journal.grow(raw.grownBlocks(length))) this.#journal.overflow();
     if (this.#selected !== raw) this.#select(raw);
     this.#words(OP.resize, ...halves(length), ...value);
   }
@@ -179,7 +182,7 @@ function text(value: string): number[] {
   return [bytes.length, ...words];
 }
 
-/** Reads operations out of a piece of the journal's memory. */
+/** Reads operations out of a piece of the journal's memory, and nothing beyond it. */
 export class RedoReader {
   readonly words: Uint32Array;
   readonly bytes: Uint8Array;
@@ -195,7 +198,7 @@ export class RedoReader {
   }
 
   word(): number {
-    return this.words[this.at++]!;
+    return this.words[this.#skip(1)]!;
   }
 
   u64(): U64 {
@@ -207,10 +210,26 @@ export class RedoReader {
     return Array.from({ length: count }, () => this.u64());
   }
 
+  /** Fills `target`, which is a number of words long. */
+  value(target: Uint32Array): void {
+    const at = this.#skip(target.length);
+    target.set(this.words.subarray(at, at + target.length));
+  }
+
   text(): string {
     const length = this.word();
-    const begin = this.at * 4;
-    this.at += Math.ceil(length / 4);
+    const begin = this.#skip(Math.ceil(length / 4)) * 4;
     return new TextDecoder().decode(this.bytes.subarray(begin, begin + length));
+  }
+
+  /** Goes over so many words; answers where they begin. @throws {CorruptionError} when the record ends before them. */
+  #skip(nrWords: number): number {
+    const { at } = this;
+    if (nrWords > this.end - at) {
+      const message = 'Cannot replay the journal: a record ends within an operation';
+      throw new CorruptionError(message, { kind: 'journal_record' });
+    }
+    this.at = at + nrWords;
+    return at;
   }
 }

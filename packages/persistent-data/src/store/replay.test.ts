@@ -2,6 +2,7 @@ import { describe, expect, test, vi } from 'vitest';
 import { CorruptionError, NoSpaceError, Slab } from '../base/index.ts';
 import { MemoryDevice } from '../io/index.ts';
 import { u32 } from './codec.ts';
+import { MAX_GROWN_BLOCKS } from './journal.ts';
 import { OP } from './redo-log.ts';
 import { replayOperations } from './replay.ts';
 import { Store } from './store.ts';
@@ -50,6 +51,9 @@ describe('a journal that no store wrote is corruption', () => {
     ['removes a key that is not there', [...select(TREE), OP.remove, 6, 0]],
     ['sets an element beyond the end', [...select(ARRAY), OP.setElement, 5000, 0, 1]],
     ['sets an element that no array has', [...select(ARRAY), OP.setElement, 0xffff_ffff, 0xffff_ffff, 1]],
+    ['ends within an operation', [...select(TREE), OP.put, 6, 0]],
+    ['ends within a name', [OP.createSnapshot, HEAD, 0, 0, 0, 9, 0x61616161]],
+    ['removes below more keys than it has', [...select(TREE), OP.removeBelow | (0xff_ffff << 8), 1, 0]],
     ['makes an array as long as no disk', [...select(ARRAY), OP.resize, 0, 0x10_0000, 1]],
     ['makes a bitset as long as no disk', [...select(BITS), OP.resize, 0, 0x10_0000, 1]],
     ['gives a collection no name', [OP.createCollection, HEAD, 1 | (1 << 8), 4, 0, 4, 0x61616161]],
@@ -81,6 +85,36 @@ test('each operation is done once more', () => {
   expect(store.tree('tree', { value: u32 }).size).toBe(1);
   replay(store, [...select(TREE), OP.removeRange | (1 << 8) | (15 << 12), 6, 0]);
   expect(store.tree('tree', { value: u32 }).size).toBe(0);
+});
+
+test('what makes collections longer is replayed up to a bound, as no record was written beyond it', () => {
+  const perBlock = 1012;
+  const store = newStore();
+  const array = (length: number) => [...select(ARRAY), OP.resize, length, 0, 1];
+  const blocks = (nrBlocks: number) => array(perBlock * nrBlocks);
+  const { journal } = store.engine;
+  replay(store, [...blocks(100), ...array(1), ...blocks(100)]);
+  expect(journal.grow(MAX_GROWN_BLOCKS - 220)).toBe(true);
+  expect(() => replay(store, [...array(1), ...blocks(40)])).toThrow(/longer by more than 4096 blocks/);
+});
+
+test('a transaction that makes collections longer than a replay may is a checkpoint, and is there after a crash', () => {
+  const device = new MemoryDevice({ nrBlocks: 0 });
+  const store = Store.open(device);
+  const generations: number[] = [];
+  store.on('commit', ({ generation }) => generations.push(generation));
+  const bits = store.bitset('bits');
+  const array = store.array('array', { value: u32 });
+  array.resize(1000 * 1000, 7);
+  array.resize(0, 0);
+  array.resize(2_500_000, 8);
+  expect(new Set(generations)).toEqual(new Set([1]));
+  array.resize(3_500_000, 9);
+  bits.resize(32_000_000);
+  expect(new Set(generations)).toEqual(new Set([1, 2]));
+  const again = Store.open(device.fork());
+  expect([again.array('array', { value: u32 }).length, again.bitset('bits').length]).toEqual([3_500_000, 32_000_000]);
+  expect(again.array('array', { value: u32 }).get(3_499_999)).toBe(9);
 });
 
 test('where the device is full the reserve has room for what was done before; any other failure is told', () => {

@@ -1,8 +1,8 @@
 import { CorruptionError, NoSpaceError, StateError } from '../base/index.ts';
-import { MAX_METADATA_BLOCKS } from '../format/index.ts';
 import type { Branch } from './branch.ts';
 import { checkNameRecord, checkText, kindOf, MAX_SNAPSHOT_NAME_BYTES } from './catalogue.ts';
 import type { StoreCore } from './core.ts';
+import { type Journal, MAX_GROWN_BLOCKS } from './journal.ts';
 import { RawArray } from './raw-array.ts';
 import { RawBitset } from './raw-bitset.ts';
 import type { RawCollection } from './raw-collection.ts';
@@ -14,17 +14,25 @@ import type { Space } from './space.ts';
 export interface ReplayHost {
   readonly core: StoreCore;
   readonly space: Pick<Space, 'ensure' | 'ensureFor'>;
+  readonly journal: Pick<Journal, 'grow'>;
 }
 
 /** Makes room. Where the device can't grow there is the reserve: what was done once before fits into it again. */
 function makeRoom({ core, space }: ReplayHost, nrBlocks = 0): void {
-  if (nrBlocks > MAX_METADATA_BLOCKS) throw unbelievable(`it wants ${nrBlocks} blocks, no store has so many`);
   try {
     if (nrBlocks === 0) space.ensure();
     else space.ensureFor(nrBlocks);
   } catch (error) {
     if (!(error instanceof NoSpaceError && error.space === 'metadata' && core.tm.broken === undefined)) throw error;
   }
+}
+
+/** Makes room for a longer array or bitset. @throws {CorruptionError} when no journal makes so many blocks. */
+function makeRoomFor(host: ReplayHost, raw: RawArray | RawBitset, length: number): void {
+  const nrBlocks = raw.grownBlocks(length);
+  if (!host.journal.grow(nrBlocks))
+    throw unbelievable(`it makes collections longer by more than ${MAX_GROWN_BLOCKS} blocks`);
+  makeRoom(host, raw.newBlocks(length));
 }
 
 function unbelievable(what: string, options?: ErrorOptions): CorruptionError {
@@ -133,13 +141,11 @@ function replayArray(host: ReplayHost, raw: RawArray, opcode: number, reader: Re
   if (opcode !== OP.setElement && opcode !== OP.resize)
     throw unbelievable(`operation ${opcode} of an array is not known`);
   const index = Number(reader.u64());
-  const nrWords = raw.scratch.words.length;
-  raw.scratch.words.set(reader.words.subarray(reader.at, reader.at + nrWords));
-  reader.at += nrWords;
+  reader.value(raw.scratch.words);
   if (opcode === OP.setElement) {
     raw.put(index);
   } else {
-    makeRoom(host, raw.newBlocks(index));
+    makeRoomFor(host, raw, index);
     raw.resize(index);
   }
 }
@@ -151,7 +157,7 @@ function replayBitset(host: ReplayHost, raw: RawBitset, head: number, reader: Re
   if (opcode === OP.setBits) {
     raw.setBits(head >>> 8 === 1, first, Number(reader.u64()));
   } else {
-    makeRoom(host, raw.newBlocks(first));
+    makeRoomFor(host, raw, first);
     raw.resize(first, reader.word() === 1);
   }
 }
@@ -167,9 +173,7 @@ function replayTree(raw: RawTree, head: number, reader: RedoReader): void {
   switch (head & 0xff) {
     case OP.put: {
       setKeys();
-      const nrWords = scratch.words.length;
-      scratch.words.set(reader.words.subarray(reader.at, reader.at + nrWords));
-      reader.at += nrWords;
+      reader.value(scratch.words);
       raw.put();
       return;
     }

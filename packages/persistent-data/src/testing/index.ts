@@ -34,6 +34,7 @@ export {
 } from './expectation.ts';
 export type { CallKind, Fault, FaultMoment } from './fault.ts';
 export { FaultDevice, type FaultDeviceOptions } from './fault-device.ts';
+export { appendRecord, damageJournal, JOURNAL_DAMAGES, type JournalDamage } from './journal-damage.ts';
 export {
   type BytesPart,
   bytesOf,
