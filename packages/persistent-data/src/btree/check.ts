@@ -75,6 +75,9 @@ interface Reference {
  * Every node is read once, in bounded memory (a frame per level of the tree, a record per node), and no lock is held, so the findings can be
  * taken at leisure as long as nothing is changed meanwhile. Never throws for what the disk holds.
  *
+ * It reads through the cache, so what is not committed is seen too, any u64 is a key, and levels of nesting are one tree. A device at rest, with all its
+ * trees and counts, is checked in bulk, past the cache: `TreeChecker` of disk-space-map.
+ *
  * Codes, all fatal unless said: `btree.node` (unreadable, or found damaged before), `btree.value-size`, `btree.max-entries` (a warning when it
  * is only unusual), `btree.keys`, `btree.empty`, `btree.underfull` (warning), `btree.key-range`, `btree.depth`, `btree.cycle`, `btree.shared`.
  */
@@ -83,7 +86,7 @@ export function* checkTree(
   root: Root,
   options: CheckOptions,
 ): Generator<Finding, CheckedTree, undefined> {
-  const checker = new TreeChecker(reader, options);
+  const checker = new TreeCheck(reader, options);
   checker.enter({ block: root, level: 0, depth: 0, above: [], bounds: ALL_KEYS });
   do {
     if (checker.findings.length > 0) yield* checker.findings.splice(0);
@@ -91,7 +94,7 @@ export function* checkTree(
   return { nrEntries: checker.nrEntries, damaged: checker.damaged };
 }
 
-class TreeChecker {
+class TreeCheck {
   readonly findings: Finding[] = [];
   nrEntries = 0;
   damaged = false;

@@ -1,12 +1,18 @@
 import { BulkArrayChecker } from '../array/index.ts';
-import { assert, type Finding, StateError } from '../base/index.ts';
+import type { Finding } from '../base/index.ts';
 import {
-  BlockScanner,
+  beginCheck,
+  type CheckedSuperblock,
+  CheckTally,
   type CountedSpaceMap,
+  changeSuperblock,
   compareCounts,
   countMetadataSpaceMap,
+  countsIncomplete,
+  type MetadataCheckOptions,
+  readSuperblock,
   repairLeaks,
-  TreeChecker,
+  type TreeChecker,
 } from '../disk-space-map/index.ts';
 import { CACHE_FLAG_NEEDS_CHECK, CACHE_SUPERBLOCK_VALIDATOR, SUPERBLOCK_LOCATION } from '../format/index.ts';
 import type { BlockDevice } from '../io/index.ts';
@@ -14,23 +20,25 @@ import { type ArrayKind, checkDirtyBits, checkDiscards, checkHints, checkMapping
 import { checkSuperblock } from './check-superblock.ts';
 import { type CacheSuperblock, changeFlags, needsCheck, readCacheSuperblock } from './superblock.ts';
 
+const SUPERBLOCK: CheckedSuperblock<CacheSuperblock> = {
+  validator: CACHE_SUPERBLOCK_VALIDATOR,
+  code: 'cache.superblock',
+  read: readCacheSuperblock,
+};
+
 /** What a check is at. In this order; an option may leave some out. */
 export type CacheCheckPhase = 'superblock' | 'mappings' | 'dirty-bits' | 'hints' | 'discards' | 'metadata-space-map';
 
 /** What to check, and whom to tell how far it is. Leaving anything out leaves the space map out as well. */
-export interface CacheCheckOptions {
+export interface CacheCheckOptions extends MetadataCheckOptions {
   /** The superblock and nothing else. */
   readonly superblockOnly?: boolean;
   /** No mappings, nor dirty bits. */
   readonly skipMappings?: boolean;
   readonly skipHints?: boolean;
   readonly skipDiscards?: boolean;
-  /** Reports under-full nodes as warnings. Default false: fatal. Leaks are leaks in any case. */
-  readonly ignoreNonFatal?: boolean;
   /** Called when a phase begins. */
   readonly onPhase?: (phase: CacheCheckPhase) => void;
-  /** Called now and then with the metadata blocks read so far, of those that are allocated as the superblock says. */
-  readonly onProgress?: (done: number, total: number) => void;
 }
 
 /** What {@link CacheCheck.repair} did. */
@@ -66,9 +74,7 @@ export class CacheCheck {
   readonly #options: CacheCheckOptions;
   #checker: TreeChecker | undefined;
   #metadata: CountedSpaceMap | undefined;
-  #nrFatal = 0;
-  #nrLeaks = 0;
-  #isDone = false;
+  readonly #tally: CheckTally = new CheckTally();
 
   constructor(device: BlockDevice, options: CacheCheckOptions = {}) {
     this.#device = device;
@@ -77,45 +83,23 @@ export class CacheCheck {
 
   /** Checks, once. Everything that is wrong is yielded, and after damage as much else is checked as can be. */
   *run(): Generator<Finding, void> {
-    assert(!this.#isDone, 'a check runs once');
-    for (const finding of this.#findings()) {
-      if (finding.severity === 'fatal') this.#nrFatal++;
-      if (finding.severity === 'leak') this.#nrLeaks++;
-      yield finding;
-    }
-    this.#isDone = true;
+    yield* this.#tally.count(this.#findings());
   }
 
   *#findings(): Generator<Finding, void> {
-    const {
-      superblockOnly,
-      skipMappings,
-      skipHints,
-      skipDiscards,
-      onPhase,
-      onProgress,
-      ignoreNonFatal = false,
-    } = this.#options;
+    const { superblockOnly, skipMappings, skipHints, skipDiscards, onPhase } = this.#options;
     onPhase?.('superblock');
-    const superblock = yield* this.#readSuperblock();
+    const superblock = yield* readSuperblock(this.#device, SUPERBLOCK_LOCATION, SUPERBLOCK);
     if (superblock === undefined) return;
     this.superblock = superblock;
     const isUsable = yield* checkSuperblock(superblock, this.#device.nrBlocks);
     if (superblockOnly || !isUsable) return;
-    const total = Math.min(superblock.metadataSpaceMapRoot.nrAllocated, this.#device.nrBlocks);
-    const checker = new TreeChecker(this.#device, {
-      ignoreNonFatal,
-      ...(onProgress === undefined ? {} : { onRead: (done) => onProgress(Math.min(done, total), total) }),
-    });
+    const checker = beginCheck(this.#device, SUPERBLOCK, superblock.metadataSpaceMapRoot, this.#options);
     this.#checker = checker;
-    checker.countBlock(SUPERBLOCK_LOCATION, 'cache_superblock');
     const isWhole = yield* this.#checkArrays(new BulkArrayChecker(checker), superblock);
     if (skipMappings || skipHints || skipDiscards) return;
     onPhase?.('metadata-space-map');
-    if (!isWhole) {
-      const message = 'Reference counts are only checked for being too low: not all references could be counted';
-      yield { severity: 'warning', code: 'cache.counts-incomplete', message };
-    }
+    if (!isWhole) yield countsIncomplete('cache');
     const metadata = yield* countMetadataSpaceMap(checker, superblock.metadataSpaceMapRoot);
     this.#metadata = metadata;
     yield* compareCounts(checker, metadata, checker.counts, { isLowerBound: !isWhole });
@@ -153,7 +137,7 @@ export class CacheCheck {
 
   /** Whether {@link repair} would change anything. */
   get needsRepair(): boolean {
-    return this.#nrLeaks > 0 || (this.superblock !== undefined && needsCheck(this.superblock));
+    return this.#tally.nrLeaks > 0 || (this.superblock !== undefined && needsCheck(this.superblock));
   }
 
   /**
@@ -167,37 +151,17 @@ export class CacheCheck {
     const { superblock } = this;
     const checker = this.#checker;
     const metadata = this.#metadata;
-    if (!this.#isDone || superblock === undefined || checker === undefined || metadata === undefined)
-      throw new StateError('Cannot repair: the check did not come to its end');
-    if (this.#nrFatal > 0) throw new StateError(`Cannot repair: the check found ${this.#nrFatal} fatal errors`);
+    this.#tally.refuseRepair(superblock !== undefined && checker !== undefined && metadata !== undefined);
     let nrMetadataLeaks = 0;
-    if (this.#nrLeaks > 0) {
+    if (this.#tally.nrLeaks > 0) {
       nrMetadataLeaks = repairLeaks(checker, metadata, checker.counts);
       this.#device.flush();
     }
     const clearedNeedsCheck = needsCheck(superblock);
-    if (clearedNeedsCheck) clearNeedsCheck(this.#device);
+    if (clearedNeedsCheck)
+      changeSuperblock(this.#device, SUPERBLOCK, (slab, base) =>
+        changeFlags(slab, base, (flags) => flags & ~CACHE_FLAG_NEEDS_CHECK),
+      );
     return { nrMetadataLeaks, clearedNeedsCheck };
   }
-
-  *#readSuperblock(): Generator<Finding, CacheSuperblock | undefined> {
-    const scanner = new BlockScanner(this.#device, 1);
-    scanner.loadOne(SUPERBLOCK_LOCATION);
-    const problem = scanner.problem(0, SUPERBLOCK_LOCATION, CACHE_SUPERBLOCK_VALIDATOR);
-    if (problem === undefined) return readCacheSuperblock(scanner.slab, 0);
-    yield { severity: 'fatal', code: 'cache.superblock', message: problem.message, block: SUPERBLOCK_LOCATION };
-    return undefined;
-  }
-}
-
-/** Clears the flag in place; one write, one flush. */
-function clearNeedsCheck(device: BlockDevice): void {
-  const scanner = new BlockScanner(device, 1);
-  scanner.loadOne(SUPERBLOCK_LOCATION);
-  const problem = scanner.problem(0, SUPERBLOCK_LOCATION, CACHE_SUPERBLOCK_VALIDATOR);
-  if (problem !== undefined) throw problem;
-  changeFlags(scanner.slab, 0, (flags) => flags & ~CACHE_FLAG_NEEDS_CHECK);
-  CACHE_SUPERBLOCK_VALIDATOR.seal(scanner.slab, 0, SUPERBLOCK_LOCATION);
-  device.write(SUPERBLOCK_LOCATION, [scanner.slab.bytes]);
-  device.flush();
 }

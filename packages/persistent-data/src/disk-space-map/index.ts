@@ -22,6 +22,15 @@ export {
 export { INDEX_ENTRY_TYPE } from './data-index.ts';
 export { DataSpaceMap } from './data-space-map.ts';
 export { type KeptVersion, KeptVersions } from './kept-versions.ts';
+export {
+  beginCheck,
+  type CheckedSuperblock,
+  CheckTally,
+  changeSuperblock,
+  countsIncomplete,
+  type MetadataCheckOptions,
+  readSuperblock,
+} from './metadata-check.ts';
 export { MetadataSpaceMap } from './metadata-space-map.ts';
 export { type CreateMetadataOptions, createMetadata, type Metadata, openMetadata } from './open-metadata.ts';
 export { ReferenceCounter } from './reference-counter.ts';

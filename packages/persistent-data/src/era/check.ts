@@ -1,6 +1,15 @@
 import { BulkArrayChecker } from '../array/index.ts';
 import { assert, type Finding } from '../base/index.ts';
-import { BlockScanner, badBlock, compareCounts, countMetadataSpaceMap, TreeChecker } from '../disk-space-map/index.ts';
+import {
+  beginCheck,
+  type CheckedSuperblock,
+  compareCounts,
+  countMetadataSpaceMap,
+  countsIncomplete,
+  type MetadataCheckOptions,
+  readSuperblock,
+  type TreeChecker,
+} from '../disk-space-map/index.ts';
 import { ERA_SUPERBLOCK_VALIDATOR, ERA_VERSION, SUPERBLOCK_LOCATION } from '../format/index.ts';
 import type { BlockDevice } from '../io/index.ts';
 import { CheckedEras } from './check-eras.ts';
@@ -8,19 +17,21 @@ import { metadataDevice } from './image.ts';
 import type { EraMetadata } from './metadata.ts';
 import { type EraSuperblock, MAX_NR_BLOCKS, readEraSuperblock } from './superblock.ts';
 
+const SUPERBLOCK: CheckedSuperblock<EraSuperblock> = {
+  validator: ERA_SUPERBLOCK_VALIDATOR,
+  code: 'era.superblock',
+  read: readEraSuperblock,
+};
+
 /** What a check is at. In this order; an option may leave some out. */
 export type EraCheckPhase = 'superblock' | 'writesets' | 'era-array' | 'metadata-snapshot' | 'metadata-space-map';
 
 /** What to check, and whom to tell how far it is. */
-export interface EraCheckOptions {
+export interface EraCheckOptions extends MetadataCheckOptions {
   /** The superblock and nothing else. */
   readonly superblockOnly?: boolean;
-  /** Reports under-full nodes as warnings. Default false: fatal. Leaks are leaks in any case. */
-  readonly ignoreNonFatal?: boolean;
   /** Called when a phase begins. */
   readonly onPhase?: (phase: EraCheckPhase) => void;
-  /** Called now and then with the metadata blocks read so far, of those that are allocated as the superblock says. */
-  readonly onProgress?: (done: number, total: number) => void;
 }
 
 /**
@@ -57,26 +68,18 @@ export class EraCheck {
   *run(): Generator<Finding, void> {
     assert(!this.#hasRun, 'a check runs once');
     this.#hasRun = true;
-    const { onPhase, onProgress, superblockOnly = false, ignoreNonFatal = false } = this.#options;
+    const { onPhase, superblockOnly = false } = this.#options;
     onPhase?.('superblock');
     const superblock = yield* this.#readSuperblock(SUPERBLOCK_LOCATION);
     this.superblock = superblock;
     if (superblock === undefined || superblockOnly) return;
-    const total = Math.min(superblock.metadataSpaceMapRoot.nrAllocated, this.#device.nrBlocks);
-    const checker = new TreeChecker(this.#device, {
-      ignoreNonFatal,
-      ...(onProgress === undefined ? {} : { onRead: (done) => onProgress(Math.min(done, total), total) }),
-    });
-    checker.countBlock(SUPERBLOCK_LOCATION, 'era_superblock');
+    const checker = beginCheck(this.#device, SUPERBLOCK, superblock.metadataSpaceMapRoot, this.#options);
     const arrays = new BulkArrayChecker(checker);
     let isWhole = yield* this.#checkEras(checker, arrays, superblock);
     const { metadataSnap } = superblock;
     if (metadataSnap !== 0) isWhole = (yield* this.#checkSnapshot(checker, arrays, superblock)) && isWhole;
     onPhase?.('metadata-space-map');
-    if (!isWhole) {
-      const message = 'Reference counts are only checked for being too low: not all references could be counted';
-      yield { severity: 'warning', code: 'era.counts-incomplete', message };
-    }
+    if (!isWhole) yield countsIncomplete('era');
     const map = yield* countMetadataSpaceMap(checker, superblock.metadataSpaceMapRoot);
     yield* compareCounts(checker, map, checker.counts, { isLowerBound: !isWhole });
   }
@@ -114,19 +117,8 @@ export class EraCheck {
   }
 
   *#readSuperblock(block: number): Generator<Finding, EraSuperblock | undefined> {
-    if (!(block < this.#device.nrBlocks)) {
-      const message = `Cannot read era_superblock block ${block}: the device has ${this.#device.nrBlocks} blocks`;
-      yield { severity: 'fatal', code: 'era.superblock', message, block };
-      return undefined;
-    }
-    const scanner = new BlockScanner(this.#device, 1);
-    scanner.loadOne(block);
-    const problem = scanner.problem(0, block, ERA_SUPERBLOCK_VALIDATOR);
-    if (problem !== undefined) {
-      yield { ...badBlock(problem, block), code: 'era.superblock' };
-      return undefined;
-    }
-    const superblock = readEraSuperblock(scanner.slab, 0);
+    const superblock = yield* readSuperblock(this.#device, block, SUPERBLOCK);
+    if (superblock === undefined) return undefined;
     const { version, nrBlocks } = superblock;
     if (version > ERA_VERSION) {
       yield { severity: 'fatal', code: 'era.version', message: `unknown superblock version ${version}`, block };

@@ -1,14 +1,19 @@
-import { assert, type Finding, StateError } from '../base/index.ts';
+import type { Finding } from '../base/index.ts';
 import {
-  BlockScanner,
-  badBlock,
+  beginCheck,
+  type CheckedSuperblock,
+  CheckTally,
   type CountedSpaceMap,
+  changeSuperblock,
   compareCounts,
   countDataSpaceMap,
   countMetadataSpaceMap,
+  countsIncomplete,
+  type MetadataCheckOptions,
   ReferenceCounter,
+  readSuperblock,
   repairLeaks,
-  TreeChecker,
+  type TreeChecker,
 } from '../disk-space-map/index.ts';
 import { ENTRIES_PER_BITMAP, SUPERBLOCK_LOCATION, THIN_SUPERBLOCK_VALIDATOR } from '../format/index.ts';
 import type { BlockDevice } from '../io/index.ts';
@@ -17,6 +22,12 @@ import { ThinImage } from './image.ts';
 import type { ThinMetadata } from './metadata.ts';
 import { metadataDevice } from './metadata-source.ts';
 import { clearNeedsCheck, needsCheck, readThinSuperblock, type ThinSuperblock } from './superblock.ts';
+
+const SUPERBLOCK: CheckedSuperblock<ThinSuperblock> = {
+  validator: THIN_SUPERBLOCK_VALIDATOR,
+  code: 'thin.superblock',
+  read: readThinSuperblock,
+};
 
 /** What a check is at. In this order; an option may leave some out. */
 export type ThinCheckPhase =
@@ -28,7 +39,7 @@ export type ThinCheckPhase =
   | 'metadata-space-map';
 
 /** What to check, and whom to tell how far it is. */
-export interface ThinCheckOptions {
+export interface ThinCheckOptions extends MetadataCheckOptions {
   /** The superblock and nothing else. */
   readonly superblockOnly?: boolean;
   /** The superblock, the list of devices and their details; no mappings and no space maps. */
@@ -40,12 +51,8 @@ export interface ThinCheckOptions {
   /** Roots to use in place of those in the superblock: block numbers. */
   readonly overrideMappingRoot?: number;
   readonly overrideDetailsRoot?: number;
-  /** Reports under-full nodes as warnings. Default false: fatal. Leaks are leaks in any case. */
-  readonly ignoreNonFatal?: boolean;
   /** Called when a phase begins. */
   readonly onPhase?: (phase: ThinCheckPhase) => void;
-  /** Called now and then with the metadata blocks read so far, of those that are allocated as the superblock says. */
-  readonly onProgress?: (done: number, total: number) => void;
 }
 
 /** What {@link ThinCheck.repair} did. */
@@ -83,9 +90,7 @@ export class ThinCheck {
   #dataCounts = new ReferenceCounter(0);
   #data: CountedSpaceMap | undefined;
   #metadata: CountedSpaceMap | undefined;
-  #nrFatal = 0;
-  #nrLeaks = 0;
-  #isDone = false;
+  readonly #tally: CheckTally = new CheckTally();
 
   constructor(source: BlockDevice | ThinMetadata, options: ThinCheckOptions = {}) {
     this.#device = metadataDevice(source);
@@ -104,18 +109,12 @@ export class ThinCheck {
 
   /** Checks, once. Everything that is wrong is yielded, and after damage as much else is checked as can be. */
   *run(): Generator<Finding, void> {
-    assert(!this.#isDone, 'a check runs once');
-    for (const finding of this.#findings()) {
-      if (finding.severity === 'fatal') this.#nrFatal++;
-      if (finding.severity === 'leak') this.#nrLeaks++;
-      yield finding;
-    }
-    this.#isDone = true;
+    yield* this.#tally.count(this.#findings());
   }
 
   *#findings(): Generator<Finding, void> {
     const options = this.#options;
-    const superblock = yield* this.#readSuperblock(SUPERBLOCK_LOCATION);
+    const superblock = yield* readSuperblock(this.#device, SUPERBLOCK_LOCATION, SUPERBLOCK);
     this.superblock = superblock;
     if (superblock === undefined) return;
     const { heldRoot, dataSpaceMapRoot } = superblock;
@@ -126,14 +125,8 @@ export class ThinCheck {
       roots = held;
     }
     if (options.superblockOnly) return;
-    const { onProgress, ignoreNonFatal = false } = options;
-    const total = Math.min(superblock.metadataSpaceMapRoot.nrAllocated, this.#device.nrBlocks);
-    const checker = new TreeChecker(this.#device, {
-      ignoreNonFatal,
-      ...(onProgress === undefined ? {} : { onRead: (done) => onProgress(Math.min(done, total), total) }),
-    });
+    const checker = beginCheck(this.#device, SUPERBLOCK, superblock.metadataSpaceMapRoot, this.#options);
     this.#checker = checker;
-    checker.countBlock(SUPERBLOCK_LOCATION, 'thin_superblock');
     // No more than the device has room to count: the rest is said to be missing when the space map is read.
     const mostDataBlocks = this.#device.nrBlocks * ENTRIES_PER_BITMAP;
     this.#dataCounts = new ReferenceCounter(Math.min(dataSpaceMapRoot.nrBlocks, mostDataBlocks));
@@ -144,22 +137,8 @@ export class ThinCheck {
     yield* this.#checkSpaceMaps(checker, superblock, isWhole && heldIsWhole);
   }
 
-  *#readSuperblock(block: number): Generator<Finding, ThinSuperblock | undefined> {
-    if (!(block < this.#device.nrBlocks)) {
-      const message = `Cannot read thin_superblock block ${block}: the device has ${this.#device.nrBlocks} blocks`;
-      yield { severity: 'fatal', code: 'thin.superblock', message, block };
-      return undefined;
-    }
-    const scanner = new BlockScanner(this.#device, 1);
-    scanner.loadOne(block);
-    const problem = scanner.problem(0, block, THIN_SUPERBLOCK_VALIDATOR);
-    if (problem === undefined) return readThinSuperblock(scanner.slab, 0);
-    yield { ...badBlock(problem, block), code: 'thin.superblock' };
-    return undefined;
-  }
-
   *#readHeldSuperblock(heldRoot: number): Generator<Finding, ThinSuperblock | undefined> {
-    if (heldRoot !== 0) return yield* this.#readSuperblock(heldRoot);
+    if (heldRoot !== 0) return yield* readSuperblock(this.#device, heldRoot, SUPERBLOCK);
     yield { severity: 'fatal', code: 'thin.no-snapshot', message: 'no current metadata snap' };
     return undefined;
   }
@@ -189,7 +168,7 @@ export class ThinCheck {
       yield { ...problem, code: 'thin.superblock' };
       return false;
     }
-    const held = yield* this.#readSuperblock(heldRoot);
+    const held = yield* readSuperblock(this.#device, heldRoot, SUPERBLOCK);
     if (held === undefined) return false;
     const snapshot = new CheckedDevices(checker, this.#dataCounts, {
       pool: devices,
@@ -209,10 +188,7 @@ export class ThinCheck {
 
   *#checkSpaceMaps(checker: TreeChecker, superblock: ThinSuperblock, isWhole: boolean): Generator<Finding, void> {
     const { onPhase } = this.#options;
-    if (!isWhole) {
-      const message = 'Reference counts are only checked for being too low: not all references could be counted';
-      yield { severity: 'warning', code: 'thin.counts-incomplete', message };
-    }
+    if (!isWhole) yield countsIncomplete('thin');
     onPhase?.('data-space-map');
     const data = yield* countDataSpaceMap(checker, superblock.dataSpaceMapRoot);
     this.#data = data;
@@ -225,7 +201,7 @@ export class ThinCheck {
 
   /** Whether {@link repair} would change anything. */
   get needsRepair(): boolean {
-    return this.#nrLeaks > 0 || (this.superblock !== undefined && needsCheck(this.superblock));
+    return this.#tally.nrLeaks > 0 || (this.superblock !== undefined && needsCheck(this.superblock));
   }
 
   /**
@@ -239,29 +215,16 @@ export class ThinCheck {
   repair({ leaks = true }: { readonly leaks?: boolean } = {}): ThinRepairOutcome {
     const checker = this.#checker;
     const { superblock } = this;
-    if (!this.#isDone || superblock === undefined)
-      throw new StateError('Cannot repair: the check did not come to its end');
-    if (this.#nrFatal > 0) throw new StateError(`Cannot repair: the check found ${this.#nrFatal} fatal errors`);
+    this.#tally.refuseRepair(superblock !== undefined);
     let nrDataLeaks = 0;
     let nrMetadataLeaks = 0;
-    if (leaks && this.#nrLeaks > 0 && checker !== undefined) {
+    if (leaks && this.#tally.nrLeaks > 0 && checker !== undefined) {
       if (this.#data) nrDataLeaks = repairLeaks(checker, this.#data, this.#dataCounts);
       if (this.#metadata) nrMetadataLeaks = repairLeaks(checker, this.#metadata, checker.counts);
       this.#device.flush();
     }
     const clearedNeedsCheck = needsCheck(superblock);
-    if (clearedNeedsCheck) this.#clearNeedsCheck();
+    if (clearedNeedsCheck) changeSuperblock(this.#device, SUPERBLOCK, clearNeedsCheck);
     return { nrDataLeaks, nrMetadataLeaks, clearedNeedsCheck };
-  }
-
-  #clearNeedsCheck(): void {
-    const scanner = new BlockScanner(this.#device, 1);
-    scanner.loadOne(SUPERBLOCK_LOCATION);
-    const problem = scanner.problem(0, SUPERBLOCK_LOCATION, THIN_SUPERBLOCK_VALIDATOR);
-    if (problem !== undefined) throw problem;
-    clearNeedsCheck(scanner.slab, 0);
-    THIN_SUPERBLOCK_VALIDATOR.seal(scanner.slab, 0, SUPERBLOCK_LOCATION);
-    this.#device.write(SUPERBLOCK_LOCATION, [scanner.slab.bytes]);
-    this.#device.flush();
   }
 }
