@@ -69,6 +69,25 @@ export class Cursor<V> {
     this.#version = tree.tm.version;
   }
 
+  /** Entries before the current one in its leaf; 0 when the cursor is at no entry. */
+  get nrBefore(): number {
+    return Math.max(this.#index, 0);
+  }
+
+  /** Entries after the current one in its leaf; 0 when the cursor is at no entry. */
+  get nrAfter(): number {
+    return this.#index < 0 ? 0 : this.#nrEntries - 1 - this.#index;
+  }
+
+  /** Entries of the current one's leaf whose keys are below this one. */
+  nrBelow(key: U64): number {
+    this.#returnToLeaf();
+    const high = highHalf(key);
+    const low = lowHalf(key);
+    const index = this.#node.lowerBound(high, low);
+    return index >= 0 && this.#node.hasKey(index, high, low) ? index : index + 1;
+  }
+
   /** Whether the cursor is at an entry. */
   get valid(): boolean {
     return this.#index >= 0;
@@ -82,9 +101,7 @@ export class Cursor<V> {
 
   /** Byte offset of the current value in the block manager's slab, valid until the next call of the block manager. */
   get valueAt(): number {
-    this.#refuseIfNowhere();
-    if (!this.#frozen && this.#version !== this.#tm.version) this.#refuseChange();
-    if (!this.#blockManager.isAt(this.#node.base, this.#leafBlock)) this.#path.touch();
+    this.#returnToLeaf();
     return this.#node.valueAt(this.#index);
   }
 
@@ -135,6 +152,13 @@ export class Cursor<V> {
     return wasValid && this.seekHalves(this.keyHigh, this.keyLow);
   }
 
+  /** Takes another tree of the same kind, or another version of this one. The cursor is at no entry then. */
+  restart(root: Root): void {
+    this.#root = root;
+    this.#version = this.#tm.version;
+    this.#index = -1;
+  }
+
   /** Moves to the next entry. False at the end: then the cursor is at no entry. */
   next(): boolean {
     if (!this.#frozen && this.#version !== this.#tm.version) this.#refuseChange();
@@ -178,6 +202,13 @@ export class Cursor<V> {
     this.keyHigh = node.keyHigh(index);
     this.keyLow = node.keyLow(index);
     return true;
+  }
+
+  /** Makes sure that the node is at the leaf, which may have been evicted since. */
+  #returnToLeaf(): void {
+    this.#refuseIfNowhere();
+    if (!this.#frozen && this.#version !== this.#tm.version) this.#refuseChange();
+    if (!this.#blockManager.isAt(this.#node.base, this.#leafBlock)) this.#path.touch();
   }
 
   #refuseIfNowhere(): void {

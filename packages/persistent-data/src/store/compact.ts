@@ -124,7 +124,8 @@ class StateCopier {
 
   #build(source: RawTree): number {
     const builder = new NestedBuilder(this.#target.core.tm, source.levels, source.valueSize);
-    const walk = new TreeWalk(() => source, {}, false);
+    const walk = new TreeWalk();
+    walk.begin(() => source, {});
     while (walk.next()) {
       this.#target.ensureSpace();
       builder.add(walk.keyHigh, walk.keyLow, source.slab, walk.valueAt);

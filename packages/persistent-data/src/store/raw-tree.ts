@@ -22,6 +22,7 @@ import type { TransactionManager } from '../transaction-manager/index.ts';
 import type { Descriptor } from './catalogue.ts';
 import { RawCollection } from './raw-collection.ts';
 import { removeTreeRange } from './raw-tree-range.ts';
+import type { TreeIterator } from './tree-iterator.ts';
 
 /** Values as so many bytes that refer to nothing: all that a tree's structure has to know of them. */
 export function opaqueType(size: number): ValueType<Uint8Array> {
@@ -41,6 +42,8 @@ export class RawTree extends RawCollection {
   readonly context: TreeContext<Uint8Array>;
   readonly type: ValueType<Uint8Array>;
   readonly tm: TransactionManager;
+  /** An iterator that has ended, for the next one; see there. */
+  lastIterator: TreeIterator<unknown> | undefined;
   readonly #node: NodeView;
   readonly #outcome = { wasNew: false };
   /** Kinds of tree that stop above the last level, by the number of their levels: their values are the roots of sub-trees. */

@@ -273,7 +273,8 @@ test('the raw tree behind it removes below a prefix, and counts', () => {
   expect(raw.removeBelow([1])).toBe(0);
   expect(raw.removeBelow([2, 3])).toBe(7);
   expect(removeTreeRange(raw, [], [])).toBe(0);
-  const walk = new TreeWalk(() => raw, {}, false);
+  const walk = new TreeWalk();
+  walk.begin(() => raw, {});
   let count = 0;
   while (walk.next()) count++;
   expect([count, raw.count]).toEqual([161, 161]);

@@ -4,7 +4,8 @@ import { NestedBuilder, refuseFull } from './bulk.ts';
 import type { Codec } from './codec.ts';
 import type { Handle } from './handle.ts';
 import type { RawTree } from './raw-tree.ts';
-import { TreeWalk } from './tree-walk.ts';
+import { type Shown, TreeIterator } from './tree-iterator.ts';
+import type { WalkBounds } from './tree-walk.ts';
 
 /** A bound of a range: a key, or the first keys of a nested one. */
 export type Bound = U64 | readonly U64[];
@@ -179,10 +180,10 @@ export class StoreTree<Key extends Keys = U64, V = unknown> {
 
   /** The entry with the smallest key above this one. */
   next(key: Key): [Key, V] | undefined {
-    const walk = new TreeWalk(this.#current, { begin: keysOf(key) }, false);
-    if (!walk.next()) return undefined;
-    if (this.#isAt(walk, key) && !walk.next()) return undefined;
-    return this.#entry(walk);
+    const above = this.range(key);
+    const first = above.next().value;
+    if (first === undefined || !isSame(first[0], key)) return first;
+    return above.next().value;
   }
 
   /** The entry with the largest key below this one. */
@@ -194,9 +195,8 @@ export class StoreTree<Key extends Keys = U64, V = unknown> {
    * The entries from `begin` up to `end`, not included, in order of their keys. Bounds may be the first keys of nested ones: `range([7], [8])` is
    * everything below 7. When the tree is changed meanwhile, the walk goes on with the first key beyond the last one.
    */
-  *range(begin?: Bound, end?: Bound, options: RangeOptions = {}): Generator<[Key, V], undefined> {
-    const walk = new TreeWalk(this.#current, { begin: keysOf(begin), end: keysOf(end) }, options.reverse ?? false);
-    while (walk.next()) yield this.#entry(walk);
+  range(begin?: Bound, end?: Bound, options: RangeOptions = {}): Generator<[Key, V], undefined> {
+    return this.#iterator('entries', { begin: keysOf(begin), end: keysOf(end), ...options });
   }
 
   /** All entries, in order of their keys. */
@@ -209,15 +209,13 @@ export class StoreTree<Key extends Keys = U64, V = unknown> {
   }
 
   /** All keys, in order. */
-  *keys(options: RangeOptions = {}): Generator<Key, undefined> {
-    const walk = new TreeWalk(this.#current, {}, options.reverse ?? false);
-    while (walk.next()) yield this.#key(walk);
+  keys(options: RangeOptions = {}): Generator<Key, undefined> {
+    return this.#iterator('keys', options);
   }
 
   /** All values, in order of their keys. */
-  *values(options: RangeOptions = {}): Generator<V, undefined> {
-    const walk = new TreeWalk(this.#current, {}, options.reverse ?? false);
-    while (walk.next()) yield this.#codec.read(this.#handle.raw.slab, walk.valueAt);
+  values(options: RangeOptions = {}): Generator<V, undefined> {
+    return this.#iterator('values', options);
   }
 
   /**
@@ -276,20 +274,18 @@ export class StoreTree<Key extends Keys = U64, V = unknown> {
   }
 
   #nth(begin: Bound | undefined, end: Bound | undefined, reverse: boolean): [Key, V] | undefined {
-    const walk = new TreeWalk(this.#current, { begin: keysOf(begin), end: keysOf(end) }, reverse);
-    return walk.next() ? this.#entry(walk) : undefined;
+    const entries = this.range(begin, end, { reverse });
+    const entry = entries.next().value;
+    entries.return(undefined);
+    return entry;
   }
 
-  #isAt(walk: TreeWalk, key: Key): boolean {
-    return (keysOf(key) ?? []).every((part, level) => BigInt(walk.key(level)) === BigInt(part));
+  #iterator<T>(shown: Shown, bounds: WalkBounds): Generator<T, undefined> {
+    return new TreeIterator<T>(this.#current, this.#codec, shown, bounds) as unknown as Generator<T, undefined>;
   }
+}
 
-  #entry(walk: TreeWalk): [Key, V] {
-    return [this.#key(walk), this.#codec.read(this.#handle.raw.slab, walk.valueAt)];
-  }
-
-  #key(walk: TreeWalk): Key {
-    if (this.levels === 1) return walk.key(0) as Key;
-    return Array.from({ length: this.levels }, (_, level) => walk.key(level)) as unknown as Key;
-  }
+function isSame(a: Keys, b: Keys): boolean {
+  const others = keysOf(b)!;
+  return keysOf(a)!.every((part, level) => BigInt(part) === BigInt(others[level]!));
 }

@@ -1,4 +1,4 @@
-import { highHalf, joinKey, lowHalf, type U64 } from '../base/index.ts';
+import { AssertionError, compareHalves, highHalf, joinKey, lowHalf, type Slab, type U64 } from '../base/index.ts';
 import { Cursor, type Root } from '../btree/index.ts';
 import type { RawTree } from './raw-tree.ts';
 
@@ -6,73 +6,119 @@ import type { RawTree } from './raw-tree.ts';
 export interface WalkBounds {
   readonly begin?: readonly U64[] | undefined;
   readonly end?: readonly U64[] | undefined;
+  /** From the largest keys to the smallest. Default false. */
+  readonly reverse?: boolean;
 }
 
 /**
  * A walk over all levels of a tree in key order, either way, which goes on correctly when the tree is changed meanwhile: it then seeks the first
- * entry beyond the last one that it showed. One cursor for each level.
+ * entry beyond the last one that it showed. One cursor for each level. Begin it first; it may be begun again.
+ *
+ * A step to an entry of the same leaf asks only whether anything has changed: the bounds were looked for in the leaf when it was entered.
  */
 export class TreeWalk {
-  readonly #raw: () => RawTree;
-  readonly #reverse: boolean;
-  readonly #begin: readonly U64[];
-  readonly #end: readonly U64[] | undefined;
-  #cursors: Cursor<unknown>[] = [];
-  /** Of what the cursors were made: when it is not as it was, they are void. */
-  #tree: RawTree | undefined;
+  #raw: () => RawTree = notBegun;
+  #reverse = false;
+  #begin: readonly U64[] = [];
+  #end: readonly U64[] | undefined;
+  readonly #cursors: Cursor<unknown>[] = [];
+  /** The cursor of the last level. */
+  #bottom: Cursor<unknown> | undefined;
+  /** Entries that follow in the bottom cursor's leaf, within the bounds. */
+  #left = 0;
   #version = -1;
   #started = false;
-  #done = false;
+  #done = true;
+  /** The tree that the walk is in: when it is not the one of now, the cursors are void. */
+  tree: RawTree | undefined;
   /** Keys of the entry that the walk is at. */
-  readonly keyHigh: Uint32Array;
-  readonly keyLow: Uint32Array;
+  keyHigh = new Uint32Array(0);
+  keyLow = new Uint32Array(0);
 
-  /** @param raw - Answers the tree as it is now; another object after a rollback. */
-  constructor(raw: () => RawTree, bounds: WalkBounds, reverse: boolean) {
-    const tree = raw();
+  /**
+   * Puts the walk before the first entry within the bounds.
+   *
+   * @param raw - Answers the tree as it is now; another object after a rollback.
+   */
+  begin(raw: () => RawTree, { begin = [], end, reverse = false }: WalkBounds): void {
+    const { levels } = raw();
     this.#raw = raw;
     this.#reverse = reverse;
-    this.#begin = normal(bounds.begin ?? [], tree.levels);
-    this.#end = bounds.end && normal(bounds.end, tree.levels);
-    this.keyHigh = new Uint32Array(tree.levels);
-    this.keyLow = new Uint32Array(tree.levels);
+    this.#begin = normal(begin, levels);
+    this.#end = end && normal(end, levels);
+    this.#left = 0;
+    this.#started = false;
+    this.#done = false;
+    if (this.keyHigh.length !== levels) {
+      this.keyHigh = new Uint32Array(levels);
+      this.keyLow = new Uint32Array(levels);
+    }
   }
 
   /** Moves to the next entry. False at the end. */
   next(): boolean {
-    if (this.#done) return false;
     const raw = this.#raw();
-    let found: boolean;
-    if (raw === this.#tree && raw.tm.version === this.#version) found = this.#step(raw, raw.levels - 1);
-    else if (this.#started) found = this.#seekBeyond(raw);
-    else found = this.#seekStart(raw);
-    this.#started = true;
-    this.#done = !found || !this.#isInside();
-    if (!this.#done) this.#note(raw);
-    return !this.#done;
+    if (this.#left === 0 || raw !== this.tree || raw.tm.version !== this.#version) return this.#nextRun(raw);
+    this.#left--;
+    const cursor = this.#bottom!;
+    if (this.#reverse) cursor.previous();
+    else cursor.next();
+    const last = this.keyHigh.length - 1;
+    this.keyHigh[last] = cursor.keyHigh;
+    this.keyLow[last] = cursor.keyLow;
+    return true;
+  }
+
+  /** The memory that {@link valueAt} leads into. */
+  get slab(): Slab {
+    return this.tree!.slab;
   }
 
   /** Byte offset of the entry's value in the slab, valid until the next call of the block manager. */
   get valueAt(): number {
-    return this.#cursors[this.#cursors.length - 1]!.valueAt;
+    return this.#bottom!.valueAt;
   }
 
   key(level: number): U64 {
     return joinKey(this.keyHigh[level]!, this.keyLow[level]!);
   }
 
-  #note(raw: RawTree): void {
-    this.#tree = raw;
+  /** To the next entry by all levels' cursors: at the beginning, in the next leaf, after a change. */
+  #nextRun(raw: RawTree): boolean {
+    if (this.#done) return false;
+    let found: boolean;
+    if (!this.#started) found = this.#seekStart(this.#enter(raw));
+    else if (raw === this.tree && raw.tm.version === this.#version) found = this.#step(raw, raw.levels - 1);
+    else found = this.#seekBeyond(this.#enter(raw));
+    this.#started = true;
     this.#version = raw.tm.version;
-    for (let level = 0; level < this.keyHigh.length; level++) {
+    const inside = found ? this.#nrInside() : 0;
+    this.#done = inside === 0;
+    if (this.#done) return false;
+    this.#left = inside - 1;
+    for (let level = 0; level < raw.levels; level++) {
       this.keyHigh[level] = this.#cursors[level]!.keyHigh;
       this.keyLow[level] = this.#cursors[level]!.keyLow;
     }
+    return true;
+  }
+
+  /** Takes the tree as the one that cursors are made for. */
+  #enter(raw: RawTree): RawTree {
+    if (raw !== this.tree) this.#cursors.length = 0;
+    this.tree = raw;
+    this.#left = 0;
+    return raw;
   }
 
   #cursor(raw: RawTree, level: number, root: Root): Cursor<unknown> {
-    const cursor = new Cursor<unknown>(level === raw.levels - 1 ? raw.leafTree : raw.upperLevel, root);
-    this.#cursors[level] = cursor;
+    let cursor = this.#cursors[level];
+    const isBottom = level === raw.levels - 1;
+    if (cursor === undefined) {
+      cursor = new Cursor<unknown>(isBottom ? raw.leafTree : raw.upperLevel, root);
+      this.#cursors[level] = cursor;
+    } else cursor.restart(root);
+    if (isBottom) this.#bottom = cursor;
     return cursor;
   }
 
@@ -147,22 +193,28 @@ export class TreeWalk {
     return level > 0 && this.#step(raw, level - 1);
   }
 
-  #isInside(): boolean {
-    if (!this.#reverse) return this.#end === undefined || this.#isBelow(this.#end);
-    return this.#begin.length === 0 || !this.#isBelow(this.#begin);
-  }
-
-  /** Whether the cursors' keys are before a bound (an entry below a prefix is not). */
-  #isBelow(bound: readonly U64[]): boolean {
-    for (let level = 0; level < bound.length; level++) {
+  /** Entries of the bottom cursor's leaf, from its own on, that are within the bounds on the walk's far side. */
+  #nrInside(): number {
+    const bottom = this.#bottom!;
+    const rest = this.#reverse ? bottom.nrBefore : bottom.nrAfter;
+    const bound = this.#reverse ? this.#begin : this.#end;
+    // No bound at all; backward an empty one is none too, and forward it is before everything.
+    if (bound === undefined || (this.#reverse && bound.length === 0)) return rest + 1;
+    const last = this.keyHigh.length - 1;
+    for (let level = 0; level < Math.min(bound.length, last); level++) {
       const { keyHigh, keyLow } = this.#cursors[level]!;
-      const high = highHalf(bound[level]!);
-      const low = lowHalf(bound[level]!);
-      if (keyHigh !== high) return keyHigh < high;
-      if (keyLow !== low) return keyLow < low;
+      const order = compareHalves(keyHigh, keyLow, highHalf(bound[level]!), lowHalf(bound[level]!));
+      if (order !== 0) return order < 0 !== this.#reverse ? rest + 1 : 0;
     }
-    return false;
+    // What is below a prefix is not before it.
+    if (bound.length <= last) return this.#reverse ? rest + 1 : 0;
+    const before = bottom.nrBelow(bound[last]!);
+    return this.#reverse ? Math.max(bottom.nrBefore + 1 - before, 0) : Math.max(before - bottom.nrBefore, 0);
   }
+}
+
+function notBegun(): never {
+  throw new AssertionError('a walk is begun before it steps');
 }
 
 function normal(keys: readonly U64[], levels: number): readonly U64[] {
