@@ -14,7 +14,7 @@ import { type ReadThinXmlOptions, readThinXml } from './xml-reader.ts';
 
 /** How to restore. */
 export interface ThinRestoreOptions {
-  /** Blocks of cache; blocks are written when it is full. Default 4096 (16 MiB), at least 32. */
+  /** Blocks of cache; blocks are written when it is full. Default 512 (2 MiB), at least 32. */
   readonly cacheBlocks?: number;
 }
 
@@ -70,7 +70,7 @@ export class ThinRestore implements ThinVisitor {
   #onlyLeaf: BuiltLeaves | undefined;
 
   /** Writes nothing yet. @throws {RangeError} when the cache is too small. */
-  constructor(device: BlockDevice, { cacheBlocks = 4096 }: ThinRestoreOptions = {}) {
+  constructor(device: BlockDevice, { cacheBlocks = 512 }: ThinRestoreOptions = {}) {
     this.#bulk = new BulkTransaction(device, THIN_SUPERBLOCK_VALIDATOR, cacheBlocks);
     this.#tm = this.#bulk.tm;
   }
