@@ -56,6 +56,8 @@ export function splitBeneath<V>(tree: TreeContext<V>): void {
  * edges keys come in order and plain splitting is cheaper.
  *
  * @param index - Where the parent refers to the node. The parent is not full: it was made so on the way down.
+ * @param wanted - Room that a sibling needs for evening out, if more than the kernel wants: for many entries at once. The node is full then, or at least
+ *   two thirds full, and `wanted` is at most a third.
  */
 export function makeRoom<V>(
   tree: TreeContext<V>,
@@ -63,16 +65,17 @@ export function makeRoom<V>(
   index: number,
   high: number,
   low: number,
+  wanted = 0,
 ): void {
   const { spine, center: parent, node } = tree;
   parent.base = spine.parent;
   const parentNr = parent.nrEntries;
-  const { maxEntries } = node;
+  const enough = Math.max(roomWanted(node.maxEntries), wanted);
   let siblingShared = false;
   for (const siblingIndex of [index - 1, index + 1]) {
     if (siblingIndex < 0 || siblingIndex >= parentNr) continue;
     const room = roomInSibling(tree, parent.childAt(siblingIndex));
-    if (room >= roomWanted(maxEntries)) {
+    if (room >= enough) {
       evenOut(tree, type, siblingIndex, siblingIndex < index, high, low);
       return;
     }

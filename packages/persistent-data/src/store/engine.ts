@@ -1,4 +1,5 @@
 import { NoSpaceError, StateError } from '../base/index.ts';
+import { Backlog, type BacklogHost } from './backlog.ts';
 import { type CommitHost, CommitWriter } from './commit-writer.ts';
 import { StoreCore } from './core.ts';
 import { type DiskParts, StoreDisk } from './disk.ts';
@@ -24,7 +25,7 @@ const COSTLY_REPLAY_BYTES = 65536;
  * - The first failed write or flush latches: nothing more is written, every call fails with the reason. A full host does not: what could not be
  *   committed is rolled back.
  */
-export class Engine implements CommitHost {
+export class Engine implements CommitHost, BacklogHost {
   events: StoreEvents;
   disk: StoreDisk;
   core: StoreCore;
@@ -34,6 +35,8 @@ export class Engine implements CommitHost {
   stamp = 0;
   /** A transaction was begun and not ended. */
   inTransaction = false;
+  /** Entries of the running transaction that are not in their trees yet. */
+  readonly backlog = new Backlog(this);
   readonly #usability: Usability;
   readonly #group: GroupCommit;
   readonly #writer: CommitWriter;
@@ -95,8 +98,12 @@ export class Engine implements CommitHost {
     return !this.journal.isOpen && !this.journal.hasRecords && !this.disk.isPending;
   }
 
-  /** @throws {StateError | ReadOnlyError} when the store can't be used: closed, latched, or its transaction is broken. */
+  /**
+   * Whoever looks at the store or changes it calls this first: puts what waits to be put.
+   * @throws {StateError | ReadOnlyError} when the store can't be used: closed, latched, or its transaction is broken.
+   */
   refuseUnusable(action: string): void {
+    this.backlog.close();
     if (this.#stalled && !this.closed && !this.isLatched) this.#reopen();
     this.#usability.refuseUnusable(action);
   }
@@ -224,16 +231,29 @@ export class Engine implements CommitHost {
 
   /** @throws {StateError} when no transaction was begun. */
   commit(): void {
+    this.#finishBacklog();
     if (this.#endTransaction()) this.#commit();
   }
 
   /** As {@link commit}; resolves when the commit is durable. The next transaction may begin at once. */
   async commitAsync(): Promise<void> {
+    this.#finishBacklog();
     if (this.#endTransaction()) await this.#group.join();
+  }
+
+  /** Puts what waits to be put, or rolls back if that fails. */
+  #finishBacklog(): void {
+    try {
+      this.backlog.close();
+    } catch (error) {
+      if (!this.isLatched) this.#rollBackQuietly();
+      throw error;
+    }
   }
 
   /** Throws away what was done since {@link begin}. Costs nothing when that was nothing, else a replay of what was committed since the checkpoint. */
   rollback(): void {
+    this.backlog.drop();
     if (this.closed || this.isLatched) this.refuseUnusable('roll back');
     this.#usability.refuseInScan('roll back');
     this.#refuseUnlessRunning('roll back');
@@ -311,6 +331,7 @@ export class Engine implements CommitHost {
   #setMark(): void {
     if (this.journal.overflowed) this.checkpoint();
     this.#mark = this.journal.mark;
+    this.backlog.begin();
   }
 
   #commit(): void {
@@ -336,6 +357,7 @@ export class Engine implements CommitHost {
   /** Opens the last checkpoint, and replays the journal. On a full host that may fail; then the next call tries again. */
   #reopen(): void {
     const { blockManager, recording, kept } = this.disk.parts;
+    this.backlog.drop();
     this.#stalled = true;
     this.stamp++;
     try {

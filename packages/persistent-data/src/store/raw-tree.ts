@@ -1,4 +1,4 @@
-import { CorruptionError, highHalf, joinKey, lowHalf, type Slab, type U64 } from '../base/index.ts';
+import { assert, CorruptionError, highHalf, joinKey, lowHalf, type Slab, type U64 } from '../base/index.ts';
 import {
   ABSENT,
   Btree,
@@ -8,11 +8,13 @@ import {
   insertScratch,
   type Keys,
   NOT_FOUND,
+  type PutBuffer,
   type Removal,
   type Root,
   readU64,
   removeFound,
   removeRange,
+  SortedMerge,
   TreeContext,
   type ValueType,
   writeU64,
@@ -51,6 +53,9 @@ export class RawTree extends RawCollection {
   readonly #kinds: (Btree<Uint8Array> | undefined)[] = [];
   #upperLevel: Btree<Root> | undefined;
   #removal: Removal = ABSENT;
+  /** Entries that wait to be put, of a tree of one level. The store's `Backlog` makes it. */
+  backlog: PutBuffer | undefined;
+  #merge: SortedMerge<Uint8Array> | undefined;
 
   constructor(tm: TransactionManager, branchId: number, id: number, descriptor: Descriptor) {
     super(branchId, id, descriptor);
@@ -100,6 +105,21 @@ export class RawTree extends RawCollection {
   put(): void {
     this.root = insertScratch(this.context, this.root, this.#outcome);
     if (this.#outcome.wasNew) this.count++;
+  }
+
+  /** Puts all that is in {@link backlog}. @param beforeLeaf - Called before each leaf, while nothing is locked. */
+  putBacklog(beforeLeaf: () => void): void {
+    const { backlog } = this;
+    if (backlog === undefined || backlog.count === 0) return;
+    this.#merge ??= new SortedMerge(this.context);
+    backlog.putInOrder();
+    this.root = this.#merge.merge(this.root, backlog, beforeLeaf);
+    this.count += this.#merge.nrNew;
+    backlog.clear();
+  }
+
+  override settle(): void {
+    assert(this.backlog === undefined, 'entries that wait are put before anybody looks at the tree');
   }
 
   /** Finds the context's keys, for {@link removeFound}. False when they are not there. */

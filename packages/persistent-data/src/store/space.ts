@@ -25,6 +25,8 @@ export class Space {
   /** Holders of checkpoints, and blocks that may have become free since, and be theirs. */
   #nrHolds = 0;
   #heldBack = 0;
+  /** What is to be told later, in {@link quietly}. */
+  #untold: { readonly from: number; readonly to: number }[] | undefined;
 
   constructor(
     disk: StoreDisk,
@@ -40,6 +42,23 @@ export class Space {
   /** Blocks that may be allocated now. */
   get nrAvailable(): number {
     return this.#core.spaceMap.nrFree + this.bonus;
+  }
+
+  /** Blocks that operations could allocate at most, if the file grows as far as it can. */
+  get nrReachable(): number {
+    return this.#limit - this.#core.spaceMap.nrBlocks + this.nrAvailable - this.reserve;
+  }
+
+  /** Does something half-way through which nobody may look at the store: that the file grows is told afterwards. */
+  quietly(work: () => void): void {
+    const untold: { readonly from: number; readonly to: number }[] = [];
+    this.#untold = untold;
+    try {
+      work();
+    } finally {
+      this.#untold = undefined;
+    }
+    for (const event of untold) this.#onGrow(event);
   }
 
   /** Makes sure that enough is free for the next operation and a checkpoint. @throws {NoSpaceError} when there is not; nothing has changed then. */
@@ -110,13 +129,19 @@ export class Space {
     this.reserve = 64 + 2 * Math.ceil(nrBlocks / ENTRIES_PER_BITMAP) + (nrBlocks >>> 5);
   }
 
+  /** Blocks that the store may have. */
+  get #limit(): number {
+    const { device } = this.#disk;
+    return device.resize === undefined ? device.nrBlocks : MAX_METADATA_BLOCKS;
+  }
+
   #grow(wanted: number): void {
     const { device, blockManager } = this.#disk;
     const { spaceMap } = this.#core;
     const from = spaceMap.nrBlocks;
     const missing = wanted - this.nrAvailable;
     const step = Math.max(missing + MIN_GROWTH, Math.min(MAX_GROWTH, from >>> 3));
-    const to = Math.min(from + step, device.resize === undefined ? device.nrBlocks : MAX_METADATA_BLOCKS);
+    const to = Math.min(from + step, this.#limit);
     if (to - from < missing) {
       const text = `Cannot change the store: all but ${this.nrAvailable} of its ${from} blocks are in use, ${wanted} are wanted free, and it cannot grow`;
       throw new NoSpaceError(text, 'metadata');
@@ -129,6 +154,7 @@ export class Space {
     spaceMap.cursor = cursor;
     this.bonus += to - from - (spaceMap.root.nrAllocated - before);
     this.#setReserve();
-    this.#onGrow({ from, to });
+    if (this.#untold === undefined) this.#onGrow({ from, to });
+    else this.#untold.push({ from, to });
   }
 }

@@ -32,6 +32,8 @@ export class StoreTree<Key extends Keys = U64, V = unknown> {
   readonly levels: number;
   readonly #handle: Handle<RawTree>;
   readonly #codec: Codec<V>;
+  /** The engine's stamp with which entries go into the store's backlog. */
+  #gathering = -1;
   readonly #current = (): RawTree => this.#handle.current();
 
   constructor(handle: Handle<RawTree>, codec: Codec<V>) {
@@ -81,17 +83,48 @@ export class StoreTree<Key extends Keys = U64, V = unknown> {
     const handle = this.#handle;
     const { engine } = handle;
     let { raw } = handle;
-    if (handle.stamp !== engine.stamp || !engine.isReady(raw)) raw = handle.writable();
+    if (this.#gathering === engine.stamp) {
+      this.#gather(key, value);
+      return;
+    }
+    if (handle.stamp !== engine.stamp || !engine.isReady(raw)) {
+      if (engine.backlog.admits(handle)) {
+        this.#gather(key, value);
+        return;
+      }
+      raw = handle.writable();
+    }
     const { context } = raw;
     context.setKeys(key);
     this.#codec.write(context.scratch, 0, value);
     engine.log.put(raw);
+    if (engine.journal.overflowed && engine.inTransaction && engine.backlog.opensFor(handle)) {
+      this.#gather(key, value);
+      return;
+    }
     try {
       raw.put();
     } catch (error) {
       throw engine.failChange(error);
     }
     if (!engine.inTransaction) engine.endChange();
+  }
+
+  /** Lets an entry of a large transaction wait in the store's backlog, which is open for this tree. */
+  #gather(key: Key, value: V): void {
+    const { engine, raw } = this.#handle;
+    this.#gathering = engine.stamp;
+    const { context } = raw;
+    const backlog = raw.backlog!;
+    context.setKeys(key);
+    this.#codec.write(backlog.values, backlog.end, value);
+    if (this.#gathering !== engine.stamp) {
+      // A getter of the value has looked at the store: that has closed the backlog.
+      this.set(key, value);
+      return;
+    }
+    backlog.push(context.keyHigh[0]!, context.keyLow[0]!);
+    if (backlog.isFull) engine.backlog.putFull(raw);
   }
 
   /** Removes a key. False when it is not there. */
