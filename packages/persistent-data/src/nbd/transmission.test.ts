@@ -292,6 +292,33 @@ test('FUA: the answer follows the flush, which follows the change', async () => 
   expect(hex(probe.take())).toBe(hex(simple(0, 1)));
 });
 
+test('a request that waits for nothing but its flush keeps no memory', async () => {
+  for (const waiting of ['write', 'flush'] as const) {
+    let open_ = (): void => undefined;
+    const before = ({ kind }: { readonly kind: string }) =>
+      kind === waiting ? new Promise<void>((done) => (open_ = done)) : undefined;
+    const { probe, served } = open('simple', { before });
+    await new Promise(setImmediate);
+    const idle = probe.session.heldBytes;
+    const message = nbdRequest({ type: C.write, flags: F.fua, payload: filled(512, 1), extended: false });
+    expect(probe.session.receive(message)).toBe(waiting === 'write');
+    expect(probe.session.heldBytes - idle).toBe(waiting === 'write' ? 512 : 0);
+    // In pieces, so that the payload is put together in a buffer of the pool.
+    probe.receive(
+      nbdRequest({ type: C.write, cookie: 2, flags: F.fua, payload: filled(512, 2), extended: false }),
+      100,
+    );
+    expect(probe.session.heldBytes - idle).toBe(waiting === 'write' ? 1024 : 0);
+    expect(probe.pool.keptBytes > 0).toBe(waiting === 'flush');
+    expect(served.calls.map(({ kind }) => kind)).toEqual(
+      waiting === 'write' ? ['write', 'write'] : ['write', 'flush', 'write', 'flush'],
+    );
+    open_();
+    await new Promise(setImmediate);
+    expect(hex(probe.take())).toBe(hex(simple(0, 2)));
+  }
+});
+
 test('a read asks for holes only where that pays, and goes on when nobody knows', () => {
   const served = new ModelExport({ size: SIZE });
   const target = newTarget(served, { structured: true, extended: false }, []);

@@ -62,6 +62,8 @@ export class Transmission extends StreamParser {
   #buffer: Uint8Array | undefined;
   #isOver = false;
   #keptInput = false;
+  /** Whether the request that was performed last still needs its payload: one that only waits for a flush does not. */
+  #needsPayload = false;
 
   constructor(options: TransmissionOptions) {
     super();
@@ -223,8 +225,9 @@ export class Transmission extends StreamParser {
     } catch (error) {
       this.#fail(request, error);
     }
-    if (waiting !== undefined) this.#wait(request, waiting, payload, buffer);
-    else if (buffer !== undefined) this.#giveBack(buffer, request.length);
+    const isHeld = waiting !== undefined && this.#needsPayload;
+    if (waiting !== undefined) this.#wait(request, waiting, isHeld ? payload : undefined, isHeld ? buffer : undefined);
+    if (!isHeld && buffer !== undefined) this.#giveBack(buffer, request.length);
   }
 
   #wait(
@@ -266,6 +269,7 @@ export class Transmission extends StreamParser {
     let waiting = undefined as Answer;
     if (type === COMMANDS.flush) waiting = this.#export.flush();
     else if (length > 0) waiting = this.#change(request, payload);
+    this.#needsPayload = waiting !== undefined;
     if (changesExport(type) && (request.flags & COMMAND_FLAGS.fua) !== 0) {
       waiting = waiting === undefined ? this.#export.flush() : waiting.then(() => this.#export.flush());
     }

@@ -61,6 +61,7 @@ export class PoolEngine implements CommitOwner {
   #isLowWaterTold = false;
   #noSpaceTimer: ReturnType<typeof setTimeout> | undefined;
   #commitTimer: ReturnType<typeof setTimeout> | undefined;
+  #retryTimer: ReturnType<typeof setImmediate> | undefined;
   #isAborting = false;
   #mayHaveFreed = false;
 
@@ -243,6 +244,15 @@ export class PoolEngine implements CommitOwner {
     this.waits.reject(failure);
     if (!isDead && !this.#isAborting) this.#abort();
     return error;
+  }
+
+  /** Tries those who wait again, after what has come meanwhile: one of them has done a part that took long. */
+  retrySoon(): void {
+    this.waits.enough();
+    this.#retryTimer ??= setImmediate(() => {
+      this.#retryTimer = undefined;
+      this.#retry();
+    });
   }
 
   stopTimers(): void {

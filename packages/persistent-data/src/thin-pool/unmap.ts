@@ -1,8 +1,12 @@
+import type { ThinDevice } from '../thin/index.ts';
 import { writeFresh } from './block-writer.ts';
 import { writeZeros } from './data-device.ts';
 import { UNMAPPED } from './mapping-cache.ts';
 import type { PoolEngine } from './pool-engine.ts';
 import type { VolumeState } from './volume-state.ts';
+
+/** Mappings that are removed at once: some milliseconds, as each costs 20 µs. Requests of others are served before the next ones. */
+const SLICE_BLOCKS = 128;
 
 /** Half-open run of data blocks. */
 interface DataRun {
@@ -16,20 +20,23 @@ export function canUnmap(engine: PoolEngine): boolean {
 }
 
 /**
- * Unmaps the virtual blocks of `begin..end`. With passdown every run is unmapped and its data blocks kept by a reference of ours, then all these references
+ * Unmaps virtual blocks of `begin..end`, of many only the first ones: answers where it stopped, and has the requests that wait tried again soon.
+ *
+ * With passdown every run is unmapped and its data blocks kept by a reference of ours, then all these references
  * are dropped: the kernel's order, which shows in the bytes. What the next commit finds free is given back to the host.
  */
-export function unmapBlocks(engine: PoolEngine, volume: VolumeState, begin: number, end: number): void {
+export function unmapBlocks(engine: PoolEngine, volume: VolumeState, begin: number, end: number): number {
   const { metadata } = engine;
   const { thin } = volume;
+  const to = sliceEnd(thin, begin, end);
   engine.noteFreed();
   engine.change(() => {
     if (engine.discards !== 'passdown') {
-      thin.removeRange(begin, end);
+      thin.removeRange(begin, to);
       return;
     }
     const held: DataRun[] = [];
-    for (let run = thin.findMappedRange(begin, end); run !== undefined; run = thin.findMappedRange(run.end, end)) {
+    for (let run = thin.findMappedRange(begin, to); run !== undefined; run = thin.findMappedRange(run.end, to)) {
       const data = { begin: run.dataBegin, end: run.dataBegin + run.end - run.begin };
       thin.removeRange(run.begin, run.end);
       metadata.incDataRange(data.begin, data.end);
@@ -37,8 +44,23 @@ export function unmapBlocks(engine: PoolEngine, volume: VolumeState, begin: numb
     }
     for (const data of held) metadata.decDataRange(data.begin, data.end);
   });
-  if (end - begin > 64) volume.cache.clear();
-  else for (let block = begin; block < end; block++) volume.cache.set(block, UNMAPPED, false);
+  if (to - begin > SLICE_BLOCKS) volume.cache.clear();
+  else for (let block = begin; block < to; block++) volume.cache.set(block, UNMAPPED, false);
+  if (to < end) engine.retrySoon();
+  return to;
+}
+
+/** Where a slice ends that begins at `begin`: with the volume's last mapping in the range, or when it has enough of them. */
+function sliceEnd(thin: ThinDevice, begin: number, end: number): number {
+  let left = SLICE_BLOCKS;
+  if (end - begin <= left) return end;
+  for (let at = begin; ; ) {
+    const run = thin.findMappedRange(at, end, left);
+    if (run === undefined) return end;
+    left -= run.end - run.begin;
+    if (left === 0) return run.end;
+    at = run.end;
+  }
 }
 
 /** Bytes of a volume that become zeros. */
@@ -49,7 +71,7 @@ export interface ZeroRequest {
   readonly mayUnmap: boolean;
 }
 
-/** Makes a run of bytes zeros. Answers how many are done; fewer than all when the request has to wait for data space. */
+/** Makes a run of bytes zeros. Answers how many are done; fewer than all when the request has to wait: for space, or as it is long. */
 export function zeroBytes(engine: PoolEngine, volume: VolumeState, request: ZeroRequest): number {
   const { blockBytes } = engine;
   const { offset, length } = request;
@@ -62,8 +84,9 @@ export function zeroBytes(engine: PoolEngine, volume: VolumeState, request: Zero
     if (within === 0 && whole > 0 && mayUnmap && canUnmap(engine)) {
       if (!engine.lookForMetadata()) return done;
       if (!canUnmap(engine)) continue;
-      unmapBlocks(engine, volume, block, block + whole);
-      done += whole * blockBytes;
+      const end = unmapBlocks(engine, volume, block, block + whole);
+      done += (end - block) * blockBytes;
+      if (end < block + whole) return done;
       continue;
     }
     const part = Math.min(blockBytes - within, length - done);

@@ -12,7 +12,7 @@ import type { VolumeState } from './volume-state.ts';
  * A volume of a thin pool: any byte of it can be read and written. Offsets and lengths in bytes.
  *
  * Requests are done at once and answer `undefined`; a promise comes only from one that has to wait: for data space, or for its turn behind such a
- * one (requests for one block are done in order). Buffers are the volume's until then. What fails throws, or rejects where it waited:
+ * one (requests for one block are done in order), or that unmaps many blocks, in slices with other requests between. Buffers are the volume's until then. What fails throws, or rejects where it waited:
  * `NoSpaceError` of data, metadata or host space, `ReadOnlyError`, `DeviceError`, `RangeError` for what is not inside the volume.
  *
  * Nothing is durable before {@link flush} has resolved; then everything is that was answered before the flush was asked for.
@@ -127,11 +127,12 @@ export class ThinVolume {
     const isToEnd = offset + length === this.sizeBytes;
     const end = isToEnd ? Math.ceil((offset + length) / blockBytes) : Math.floor((offset + length) / blockBytes);
     if (end <= begin) return undefined;
+    let at = begin;
     return this.#request(offset, length, () => {
       const engine = this.#engine;
       if (canUnmap(engine) && !engine.lookForMetadata()) return false;
-      if (canUnmap(engine)) unmapBlocks(engine, this.#state, begin, end);
-      return true;
+      at = canUnmap(engine) ? unmapBlocks(engine, this.#state, at, end) : end;
+      return at === end;
     });
   }
 

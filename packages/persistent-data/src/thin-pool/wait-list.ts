@@ -32,6 +32,7 @@ export interface WaitRequest {
 export class WaitList {
   #waiting: Waiting[] = [];
   #isTrying = false;
+  #isEnough = false;
 
   get size(): number {
     return this.#waiting.length;
@@ -54,14 +55,20 @@ export class WaitList {
     // An attempt may commit, which asks for a retry: the one that runs goes on with the rest.
     if (this.#isTrying || this.#waiting.length === 0) return;
     this.#isTrying = true;
+    this.#isEnough = false;
     try {
-      for (let i = 0; i < this.#waiting.length; ) {
+      for (let i = 0; i < this.#waiting.length && !this.#isEnough; ) {
         if (this.#try(i)) this.#waiting.splice(i, 1);
         else i++;
       }
     } finally {
       this.#isTrying = false;
     }
+  }
+
+  /** Ends the {@link retry} that runs, after the attempt that calls this: it has taken long. Another retry has to follow. */
+  enough(): void {
+    this.#isEnough = true;
   }
 
   /** Ends requests with an error: all, or those of one volume, or those that wait for data space. */

@@ -24,12 +24,13 @@ export function findMapping(
   return { dataBlock: dataBlockAt(slab, at), shared: device.snapshottedTime > timeAt(slab, at) };
 }
 
-/** The first run of mappings in `begin..end` whose virtual and data blocks advance together and that are all shared, or none. */
+/** The first run of mappings in `begin..end` whose virtual and data blocks advance together and that are all shared, or none; at most `limit` blocks of it. */
 export function findMappedRange(
   core: PoolCore,
   device: ThinDeviceState,
   begin: number,
   end: number,
+  limit = Number.POSITIVE_INFINITY,
 ): MappedRange | undefined {
   checkRange(begin, end);
   if (begin === end) return undefined;
@@ -39,7 +40,8 @@ export function findMappedRange(
   const { dataBlock } = first.value;
   const maybeShared = device.snapshottedTime > first.value.time;
   let to = from + 1;
-  for (; to < end; to++) {
+  const longest = Math.min(end, from + limit);
+  for (; to < longest; to++) {
     const next = findMapping(core, device, to);
     if (next === undefined || next.dataBlock !== dataBlock + (to - from) || next.shared !== maybeShared) break;
   }

@@ -371,9 +371,9 @@ export class ThinMetadata {
       this.#transaction.refuseUnusable('look up a block');
       return findMapping(this.core, device, virtualBlock);
     },
-    findMappedRange: (device, begin, end) => {
+    findMappedRange: (device, begin, end, limit) => {
       this.#transaction.refuseUnusable('look up blocks');
-      return findMappedRange(this.core, device, begin, end);
+      return findMappedRange(this.core, device, begin, end, limit);
     },
     highestMapped: (device) => {
       this.#transaction.refuseUnusable('look up blocks');

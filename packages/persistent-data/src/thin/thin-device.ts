@@ -23,7 +23,7 @@ export interface MappedRange {
 /** What a thin device's handle asks of the pool it belongs to. */
 export interface DeviceOperations {
   find(device: ThinDeviceState, virtualBlock: number): Mapping | undefined;
-  findMappedRange(device: ThinDeviceState, begin: number, end: number): MappedRange | undefined;
+  findMappedRange(device: ThinDeviceState, begin: number, end: number, limit?: number): MappedRange | undefined;
   highestMapped(device: ThinDeviceState): number | undefined;
   insert(device: ThinDeviceState, virtualBlock: number, dataBlock: number): void;
   insertRange(device: ThinDeviceState, virtualBegin: number, dataBegin: number, count: number): void;
@@ -78,9 +78,9 @@ export class ThinDevice implements DeviceDetails {
     return this.#operations.find(this.#usable(), virtualBlock);
   }
 
-  /** The first run of mappings in `begin..end`. O(log n) and the length of the run. */
-  findMappedRange(begin: number, end: number): MappedRange | undefined {
-    return this.#operations.findMappedRange(this.#usable(), begin, end);
+  /** The first run of mappings in `begin..end`; of a longer one only `limit` blocks. O(log n) and the length of the run. */
+  findMappedRange(begin: number, end: number, limit?: number): MappedRange | undefined {
+    return this.#operations.findMappedRange(this.#usable(), begin, end, limit);
   }
 
   /** The highest mapped virtual block. */
