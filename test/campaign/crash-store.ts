@@ -6,7 +6,9 @@ import { CrashDevice, type CrashDeviceOptions, type CrashPoint, shrinkScript } f
 import { compactOnto } from '../../packages/persistent-data/src/store/compact.ts';
 import { Failure, type Run, textOf } from './campaign.ts';
 import type { CrashOutcome } from './crash-thin.ts';
-import { describeStore, randomStoreScript, StorePlayer, type StoreScript } from './store-script.ts';
+import { describeStore } from './store-contents.ts';
+import { StorePlayer } from './store-player.ts';
+import { randomStoreScript, type StoreScript } from './store-script.ts';
 
 /** A script, and how its store is made. */
 export interface StoreCrashCase {

@@ -6,7 +6,9 @@ import { Store, type StoreOptions } from 'persistent-data/store';
 import { type CallKind, type Fault, FaultDevice } from 'persistent-data/testing';
 import { Failure, type Run, textOf } from './campaign.ts';
 import { CALL_KINDS, faultsAt, isReading, namesReason } from './faults.ts';
-import { describeStore, randomStoreScript, StorePlayer, type StoreScript, type StoreStep } from './store-script.ts';
+import { describeStore } from './store-contents.ts';
+import { StorePlayer } from './store-player.ts';
+import { randomStoreScript, type StoreScript, type StoreStep } from './store-script.ts';
 
 interface StoreFaultCase {
   readonly script: StoreScript;

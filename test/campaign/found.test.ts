@@ -16,7 +16,9 @@ import {
 } from 'persistent-data/testing';
 import { checkThin, dumpThinXml, restoreThinXml, ThinMetadata } from 'persistent-data/thin';
 import { expect, test, vi } from 'vitest';
-import { describeStore, StorePlayer, type StoreScript } from './store-script.ts';
+import { describeStore } from './store-contents.ts';
+import { StorePlayer } from './store-player.ts';
+import type { StoreScript } from './store-script.ts';
 
 /** Plays a script on a pool of 128 metadata blocks and says what is wrong with what it commits. */
 async function problemsAfter(script: ThinScript): Promise<readonly string[]> {

@@ -13,7 +13,9 @@ import {
   StorePatient,
 } from 'persistent-data/testing';
 import { Failure, type Run, textOf, withoutStacks } from './campaign.ts';
-import { describeStore, randomStoreScript, StorePlayer } from './store-script.ts';
+import { describeStore } from './store-contents.ts';
+import { StorePlayer } from './store-player.ts';
+import { randomStoreScript } from './store-script.ts';
 
 const NR_STORES = 24;
 const MAX_ENTRIES = 3000;

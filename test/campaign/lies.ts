@@ -18,7 +18,9 @@ import {
 } from 'persistent-data/testing';
 import { checkThin } from 'persistent-data/thin';
 import { type Campaign, Failure, type Run, textOf } from './campaign.ts';
-import { describeStore, randomStoreScript, StorePlayer } from './store-script.ts';
+import { describeStore } from './store-contents.ts';
+import { StorePlayer } from './store-player.ts';
+import { randomStoreScript } from './store-script.ts';
 import { emptyPool, playerOptions } from './thin-pool.ts';
 import { Witness } from './witness.ts';
 

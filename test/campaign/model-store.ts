@@ -2,7 +2,8 @@ import { MemoryDevice } from 'persistent-data/io';
 import type { StoreOptions } from 'persistent-data/store';
 import { shrinkScript } from 'persistent-data/testing';
 import { type Campaign, Failure, type Run, textOf } from './campaign.ts';
-import { randomStoreScript, StorePlayer, type StoreScript } from './store-script.ts';
+import { StorePlayer } from './store-player.ts';
+import { randomStoreScript, type StoreScript } from './store-script.ts';
 
 const CI_RUNS = 300;
 const NR_STEPS = 200;

@@ -8,7 +8,9 @@ import { MemoryDevice } from 'persistent-data/io';
 import { Store, type StoreOptions } from 'persistent-data/store';
 import { Random, randomThinScript, ThinPlayer, type ThinPlayerOptions, type ThinScript } from 'persistent-data/testing';
 import { type Campaign, Failure, type Run, textOf } from './campaign.ts';
-import { describeStore, randomStoreScript, StorePlayer } from './store-script.ts';
+import { describeStore } from './store-contents.ts';
+import { StorePlayer } from './store-player.ts';
+import { randomStoreScript } from './store-script.ts';
 import { emptyPool, playerOptions, poolProblem, useFoundPool } from './thin-pool.ts';
 
 /** How the victim opens its store. */

@@ -4,7 +4,8 @@ import { writeSync } from 'node:fs';
 import { FileDevice } from 'persistent-data/io';
 import { Random, ThinPlayer } from 'persistent-data/testing';
 import { STORE_OPTIONS, thinLoad } from './sigkill.ts';
-import { randomStoreScript, StorePlayer } from './store-script.ts';
+import { StorePlayer } from './store-player.ts';
+import { randomStoreScript } from './store-script.ts';
 
 async function main(): Promise<void> {
   const [kind, path = '', seed] = process.argv.slice(2);

@@ -4,11 +4,9 @@ import { NoSpaceError } from 'persistent-data/base';
 import { MemoryDevice } from 'persistent-data/io';
 import type { Random } from 'persistent-data/testing';
 import { checkThin } from 'persistent-data/thin';
-import { type DiscardMode, MemoryData, ThinPool, type ThinVolume } from 'persistent-data/thin-pool';
-
-const BLOCK = 65_536;
-/** Not a whole number of blocks. */
-const SIZE = 14 * BLOCK + 512 * 5;
+import { MemoryData, ThinPool, type ThinVolume } from 'persistent-data/thin-pool';
+import { checkDifference, checkExtents, compareBytes } from './check-volumes.ts';
+import { BLOCK, type PoolShape, randomShape, SIZE } from './pool-shape.ts';
 
 /** As often as they come. */
 const KINDS = [
@@ -18,34 +16,6 @@ const KINDS = [
   ...['delete', 'rollback', 'merge', 'resize', 'grow', 'reopen', 'growMetadata', 'hold', 'together', 'compare'],
   ...['discard', 'flush', 'snapshot', 'snapshot', 'extents', 'difference'],
 ];
-
-/** What a pool of the test is like. */
-export interface PoolShape {
-  readonly nrDataBlocks: number;
-  readonly nrMetadataBlocks: number;
-  readonly discards: DiscardMode;
-  readonly skipBlockZeroing: boolean;
-  readonly errorIfNoSpace: boolean;
-  /** Length of the external origin of volume 0, in bytes. */
-  readonly originBytes: number;
-  readonly mappingCacheSlots: number;
-  readonly nrIds: number;
-}
-
-export function randomShape(random: Random): PoolShape {
-  // Many snapshots use up little metadata.
-  const isTight = random.chance(0.2);
-  return {
-    nrDataBlocks: isTight ? 120 : random.pick([6, 12, 30]),
-    nrMetadataBlocks: isTight ? 44 : random.pick([64, 128, 512]),
-    discards: random.pick(['passdown', 'passdown', 'no_passdown', 'ignore']),
-    skipBlockZeroing: random.chance(0.2),
-    errorIfNoSpace: random.chance(0.5),
-    originBytes: random.pick([0, 1000, 3 * BLOCK, 5 * BLOCK + 700, SIZE, SIZE + 3 * BLOCK]),
-    mappingCacheSlots: random.pick([1, 4, 64, 1024]),
-    nrIds: isTight ? 40 : 5,
-  };
-}
 
 /** A volume as it has to be. `lineage` tells what an unmapped block shows: volumes of the origin's family the origin, others zeros. */
 interface ModelVolume {
@@ -192,7 +162,7 @@ export class PoolPlayer {
       case 'compare':
         return this.#compare(id);
       case 'extents':
-        return this.#checkExtents(id);
+        return checkExtents(id, this.#volumes.get(id)!);
     }
     if (second === undefined || id === other) return;
     switch (kind) {
@@ -357,33 +327,11 @@ export class PoolPlayer {
     if (at >= 0) throw new Error(`volume ${id} differs at byte ${offset + at}`);
   }
 
-  #checkExtents(id: number): void {
-    const volume = this.#volumes.get(id)!;
-    const extents = volume.extents(0, volume.sizeBytes);
-    let end = 0;
-    let mapped = 0;
-    for (const { offset, length, kind } of extents) {
-      if (offset !== end || length <= 0) throw new Error(`extents of volume ${id} have a gap at ${end}`);
-      end += length;
-      if (kind !== 'unmapped') mapped += Math.ceil(length / BLOCK);
-    }
-    if (end !== volume.sizeBytes) throw new Error(`extents of volume ${id} end at ${end} of ${volume.sizeBytes}`);
-    if (mapped !== volume.mappedBlocks)
-      throw new Error(`${mapped} blocks in extents, ${volume.mappedBlocks} are mapped`);
-    const first = volume.extents(1, volume.sizeBytes - 1, { limit: 1 });
-    if (first.length !== 1 || first[0]!.kind !== extents[0]!.kind)
-      throw new Error('the first extent alone is another one');
-  }
-
   #checkDifference(id: number, other: number): void {
     const [a, b] = [this.#model.get(id)!, this.#model.get(other)!];
     if (a.hasOrigin !== b.hasOrigin || a.bytes.length !== b.bytes.length) return;
-    const merged = a.bytes.slice();
-    for (const { offset, length } of this.#volumes.get(id)!.difference(this.#volumes.get(other)!)) {
-      merged.set(b.bytes.subarray(offset, offset + length), offset);
-    }
-    if (compareBytes(merged, b.bytes) >= 0)
-      throw new Error(`volumes ${id} and ${other} differ outside their difference`);
+    const of = (id: number, { bytes }: ModelVolume) => ({ id, bytes, volume: this.#volumes.get(id)! });
+    checkDifference(of(id, a), of(other, b));
   }
 
   async #check(wantsFlush = true): Promise<void> {
@@ -391,11 +339,4 @@ export class PoolPlayer {
     const findings = [...checkThin(this.#metadata)];
     if (findings.length > 0) throw new Error(`check: ${findings[0]!.message}`);
   }
-}
-
-/** The first place where two runs of bytes differ, or -1. */
-export function compareBytes(a: Uint8Array, b: Uint8Array): number {
-  if (Buffer.compare(a, b) === 0) return -1;
-  for (let i = 0; i < a.length; i++) if (a[i] !== b[i]) return i;
-  return a.length;
 }
