@@ -38,3 +38,37 @@ test('a signal in the first stretch of work that waits is not lost', async () =>
   (await watching)?.end();
   expect(hasGoneOn).toBe(false);
 });
+
+test('what never comes is waited for until a signal comes', async () => {
+  const interruption = await Interruption.watch();
+  expect(await interruption.race(Promise.resolve(7))).toBe(7);
+  await expect(interruption.race(Promise.reject(new RangeError('of the work')))).rejects.toThrow('of the work');
+  const waiting = interruption.race(new Promise(() => undefined));
+  process.emit('SIGINT');
+  await expect(waiting).rejects.toThrow(InterruptedError);
+  await expect(interruption.race(Promise.resolve(7))).rejects.toThrow(InterruptedError);
+  interruption.end();
+});
+
+test('a stream ends at a signal, whether it is busy or stuck, and tidies up', async () => {
+  for (const isBusy of [true, false]) {
+    const interruption = await Interruption.watch();
+    let isTidy = false;
+    const endless = async function* (): AsyncGenerator<number> {
+      try {
+        // Never waits for anything.
+        for (let i = 0; isBusy || i < 10; i++) yield i;
+        await new Promise(() => undefined);
+      } finally {
+        isTidy = true;
+      }
+    };
+    setTimeout(() => process.kill(process.pid, 'SIGINT'), 10);
+    const drain = async (): Promise<void> => {
+      for await (const _ of interruption.watched(endless(), { mayStick: !isBusy }));
+    };
+    await expect(drain()).rejects.toThrow(InterruptedError);
+    expect(isTidy).toBe(isBusy);
+    interruption.end();
+  }
+});

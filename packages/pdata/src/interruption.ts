@@ -1,10 +1,13 @@
 /** Ctrl-C: the work ends, and gives back what it holds. */
 
 import { Script } from 'node:vm';
-import { assert } from 'persistent-data/base';
+import { assert, monotonicMs } from 'persistent-data/base';
 import { FileLock } from 'persistent-data/io';
 import { InterruptedError } from './interrupted-error.ts';
 import { endProgress } from './report.ts';
+
+/** Time between two moments at which work that never waits hears of signals. */
+const LISTEN_MS = 20;
 
 const WORK = Symbol.for('pdata.work');
 const scope = globalThis as { [WORK]?: (() => unknown) | undefined };
@@ -82,14 +85,27 @@ export class Interruption {
     }
   }
 
-  /** A stream that ends at Ctrl-C, also when nothing comes from it. */
-  async *watch<T>(stream: AsyncIterable<T>): AsyncGenerator<T, void, undefined> {
+  /**
+   * A stream that ends at Ctrl-C, between two pieces.
+   * @param options.mayStick - Perhaps nothing comes from it any more: then what it does to end is not waited for.
+   */
+  async *watched<T>(
+    stream: AsyncIterable<T>,
+    { mayStick }: { readonly mayStick: boolean },
+  ): AsyncGenerator<T, void, undefined> {
     const iterator = stream[Symbol.asyncIterator]();
     let isStuck = false;
+    let heardMs = monotonicMs();
     try {
       for (;;) {
-        isStuck = true;
-        const next = await this.race(iterator.next());
+        // Where nothing waits for anything, no signal would be told of.
+        if (monotonicMs() - heardMs > LISTEN_MS) {
+          await new Promise(setImmediate);
+          heardMs = monotonicMs();
+        }
+        this.check();
+        isStuck = mayStick;
+        const next = await (mayStick ? this.race(iterator.next()) : iterator.next());
         isStuck = false;
         if (next.done === true) return;
         yield next.value;

@@ -69,8 +69,8 @@ function interruptible(session: PoolSession, interruption: Interruption): PoolSe
   return {
     server: session.server,
     call: (method, params) => patiently(session.call(method, params)),
-    send: (params) => interruption.watch(session.send(params)),
-    receive: (params, source) => patiently(session.receive(params, interruption.watch(source))),
+    send: (params) => interruption.watched(session.send(params), { mayStick: isServed }),
+    receive: (params, source) => patiently(session.receive(params, interruption.watched(source, { mayStick: true }))),
     close: () => session.close(),
   };
 }

@@ -3,6 +3,7 @@
 import type { Server } from 'node:http';
 import { resolve } from 'node:path';
 import { LockedError, StateError } from 'persistent-data';
+import { monotonicMs } from 'persistent-data/base';
 import { NbdServer, type NbdServerOptions } from 'persistent-data/nbd';
 import { kindOfFolder, Pool } from 'persistent-data/pool';
 import { PoolServer, ThinSource, VolumeExport } from 'persistent-data/pool-server';
@@ -19,6 +20,8 @@ import { UsageError } from '../usage-error.ts';
 
 /** Between two lines about a server's health, while something happens. */
 const HEALTH_MS = 60_000;
+/** Signals that come so soon after another are the same one. */
+const SAME_SIGNAL_MS = 500;
 /** Requests that have not ended by then, such as those that wait for data space, are cut off. */
 const PATIENCE = { drainMs: 5000 };
 const FIRST_VOLUME = 'disk';
@@ -74,14 +77,17 @@ async function serveMetrics(address: string, sources: MetricsSources): Promise<{
   return listenMetrics(parseAddress(address, '--metrics <HOST:PORT>'), sources);
 }
 
-/** Resolves with the first signal to stop. The second one ends the process at once, as a crash does: what was flushed is there. */
+/**
+ * Resolves with the first signal to stop. A second one ends the process at once, as a crash does: what was flushed is there. One that follows on the heels of the
+ * first is the same Ctrl-C: the terminal sends it to all processes, and npm passes on to its child what it got.
+ */
 function stopSignal(): Promise<string> {
   return new Promise((done) => {
-    let isStopping = false;
+    let firstMs: number | undefined;
     for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
       process.on(signal, () => {
-        if (isStopping) process.exit(EXIT.interrupted);
-        isStopping = true;
+        if (firstMs !== undefined && monotonicMs() - firstMs > SAME_SIGNAL_MS) process.exit(EXIT.interrupted);
+        firstMs ??= monotonicMs();
         done(signal);
       });
     }
