@@ -24,6 +24,10 @@ export interface PoolCrashCase {
   readonly nrMetadataBlocks: number;
   readonly holes: 'zero' | 'discard' | 'none';
   readonly skipBlockZeroing: boolean;
+  /** Length of the external origin that all volumes have; 0: none. */
+  readonly originSectors: number;
+  /** Whether writes that find no data space wait for it. */
+  readonly waitsForSpace: boolean;
   /** The most states that are tried at each crash point. */
   readonly limit: number;
   readonly seed: number;
@@ -80,14 +84,17 @@ export function randomPoolScript(random: Random, nrSteps: number): PoolStep[] {
   return script;
 }
 
-/** Draws a case: a small pool, so that blocks are used again soon. */
+/** Draws a case: a small pool, so that blocks are used again soon; where writes wait, one that is soon full. */
 export function randomPoolCase(random: Random, nrSteps: number, limit: number): PoolCrashCase {
+  const waitsForSpace = random.chance(0.5);
   return {
-    script: randomPoolScript(random, nrSteps),
-    nrDataBlocks: random.pick([4, 8, 16, 40]),
+    script: randomPoolScript(random, waitsForSpace ? 2 * nrSteps : nrSteps),
+    nrDataBlocks: random.pick(waitsForSpace ? [2, 3, 4] : [4, 8, 16, 40]),
     nrMetadataBlocks: random.pick([48, 64, 128]),
     holes: random.pick(['zero', 'zero', 'discard', 'none']),
     skipBlockZeroing: random.chance(0.15),
+    originSectors: random.pick([0, 0, 70, 2 * BLOCK_SECTORS + 3, NR_SECTORS + 9]),
+    waitsForSpace,
     limit,
     seed: random.uint32(),
   };

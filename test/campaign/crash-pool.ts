@@ -4,9 +4,15 @@ import { NoSpaceError } from 'persistent-data/base';
 import type { BlockDevice, MemoryDevice } from 'persistent-data/io';
 import { CrashDevice, type CrashPoint, shrinkScript } from 'persistent-data/testing';
 import { checkThin } from 'persistent-data/thin';
-import { BlockData, ThinPool, type ThinPoolOptions, type ThinVolume } from 'persistent-data/thin-pool';
+import {
+  BlockData,
+  ThinPool,
+  type ThinPoolOptions,
+  type ThinVolume,
+  type ThinVolumeOptions,
+} from 'persistent-data/thin-pool';
 import { type Campaign, Failure, type Run, textOf } from './campaign.ts';
-import { CrashVolume, type CrashVolumes } from './crash-pool-model.ts';
+import { CrashVolume, type CrashVolumes, externalOrigin, unwrittenStamp } from './crash-pool-model.ts';
 import {
   BLOCK_SECTORS,
   NR_BLOCKS,
@@ -23,6 +29,8 @@ const SIZE = NR_BLOCKS * BLOCK;
 /** What a script came to. */
 export interface PoolCrashOutcome {
   readonly nrStates: number;
+  /** Writes that were not answered at once. */
+  readonly nrWaited: number;
   readonly problem: string | undefined;
 }
 
@@ -32,13 +40,18 @@ export async function crashPool(each: PoolCrashCase): Promise<PoolCrashOutcome> 
   try {
     await player.play();
   } catch (error) {
-    return { nrStates: player.nrStates, problem: player.problem ?? textOf(error) };
+    player.problem ??= textOf(error);
   }
-  return { nrStates: player.nrStates, problem: player.problem };
+  const { nrStates, nrWaited, problem } = player;
+  return { nrStates, nrWaited, problem };
 }
+
+/** What was asked for by now, and does not wait for space, is answered afterwards. */
+const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
 
 class CrashPlayer {
   nrStates = 0;
+  nrWaited = 0;
   problem: string | undefined;
   readonly #each: PoolCrashCase;
   readonly #metadata: CrashDevice;
@@ -50,6 +63,9 @@ class CrashPlayer {
   #next: CrashVolumes | undefined;
   #stamp = 1;
   #flushing: Promise<void>[] = [];
+  /** Writes that wait for space, or for their turn, by the volume. */
+  readonly #waiting: { readonly id: number; readonly first: number; readonly end: number }[] = [];
+  #isClosing = false;
   #isLooking = false;
 
   constructor(each: PoolCrashCase) {
@@ -72,14 +88,16 @@ class CrashPlayer {
     }
     await this.#settle();
     this.#look(this.#metadata.crashPoint('the end'), false);
+    this.#isClosing = true;
     await this.#pool.close();
   }
 
   #options(): ThinPoolOptions {
-    const { holes, skipBlockZeroing } = this.#each;
+    const { holes, skipBlockZeroing, waitsForSpace } = this.#each;
     const data = new BlockData(this.#data, { holes });
     const common = { metadata: this.#metadata, data, skipBlockZeroing, cacheBlocks: 64 };
-    return { ...common, commitPeriodMs: 0, errorIfNoSpace: true, mappingCacheSlots: 16 };
+    const space = { errorIfNoSpace: !waitsForSpace, noSpaceTimeoutMs: 0 };
+    return { ...common, ...space, commitPeriodMs: 0, mappingCacheSlots: 16 };
   }
 
   async #step(step: PoolStep): Promise<void> {
@@ -110,10 +128,13 @@ class CrashPlayer {
 
   async #manage(verb: PoolStep[0], id: number, other: number): Promise<void> {
     const [volume, second] = [this.#now.get(id), this.#now.get(other)];
+    // What waits would go to what the volume becomes, or fail with it.
+    const isBusy = this.#waiting.some((each) => each.id === id || each.id === other);
+    if (isBusy && (verb === 'delete' || verb === 'rollback' || verb === 'merge')) return;
     switch (verb) {
       case 'create':
         if (volume) return;
-        return this.#operate(new Map(this.#now).set(id, CrashVolume.empty(NR_SECTORS)), () =>
+        return this.#operate(new Map(this.#now).set(id, CrashVolume.empty(NR_SECTORS, this.#each.originSectors)), () =>
           this.#pool.createThin(id),
         );
       case 'snapshot':
@@ -162,6 +183,11 @@ class CrashPlayer {
     }
   }
 
+  get #shape(): ThinVolumeOptions {
+    const origin = externalOrigin(this.#each.originSectors);
+    return { sizeBytes: SIZE, ...(origin ? { origin } : {}) };
+  }
+
   #without(id: number): CrashVolumes {
     return new Map([...this.#now].filter(([other]) => other !== id));
   }
@@ -173,7 +199,7 @@ class CrashPlayer {
 
   #openVolumes(): void {
     for (const id of this.#now.keys()) {
-      if (!this.#volumes.has(id)) this.#volumes.set(id, this.#pool.thin(id, { sizeBytes: SIZE }));
+      if (!this.#volumes.has(id)) this.#volumes.set(id, this.#pool.thin(id, this.#shape));
     }
   }
 
@@ -188,26 +214,40 @@ class CrashPlayer {
       first - (first % BLOCK_SECTORS) + BLOCK_SECTORS,
     );
     const words = new Uint32Array((end - first) * 128);
-    for (let at = first; at < end; at++) {
-      const stamp = verb === 'zero' ? 0 : this.#stamp++;
-      words.fill(stamp, (at - first) * 128, (at - first + 1) * 128);
-      model.write(at, stamp);
-    }
+    const stamps = Array.from({ length: end - first }, () => (verb === 'zero' ? 0 : this.#stamp++));
+    stamps.forEach((stamp, i) => {
+      words.fill(stamp, i * 128, (i + 1) * 128);
+      model.writeLater(first + i, stamp);
+    });
     const volume = this.#volumes.get(id)!;
-    try {
+    const send = async (): Promise<void> => {
       if (verb === 'write') await volume.write(first * SECTOR, new Uint8Array(words.buffer));
       else await volume.writeZeroes(first * SECTOR, (end - first) * SECTOR, { mayUnmap: sector % 2 === 0 });
-    } catch (error) {
-      for (let at = first; at < end; at++) model.unwrite(at);
-      throw error;
-    }
+    };
+    const waiting = { id, first, end };
+    this.#waiting.push(waiting);
+    const answer = (error?: unknown): void => {
+      for (const [i, stamp] of stamps.entries()) {
+        if (error === undefined) model.answered(first + i);
+        else model.unwrite(first + i, stamp);
+      }
+      this.#waiting.splice(this.#waiting.indexOf(waiting), 1);
+      const isExpected = error === undefined || error instanceof NoSpaceError || this.#isClosing;
+      if (!isExpected) this.problem ??= textOf(error);
+    };
+    const done = send().then(() => answer(), answer);
+    if (!this.#each.waitsForSpace) return done;
+    await turn();
+    if (this.#waiting.includes(waiting)) this.nrWaited++;
   }
 
   async #discard(id: number, block: number, count: number): Promise<void> {
     const model = this.#now.get(id);
     if (model === undefined) return;
     const end = Math.min(NR_BLOCKS, block + count);
-    for (let at = block * BLOCK_SECTORS; at < end * BLOCK_SECTORS; at++) model.write(at, 0);
+    const [first, last] = [block * BLOCK_SECTORS, end * BLOCK_SECTORS];
+    if (this.#waiting.some((each) => each.id === id && each.first < last && first < each.end)) return;
+    for (let at = first; at < last; at++) model.write(at, unwrittenStamp(at, this.#each.originSectors));
     await this.#volumes.get(id)!.discard(block * BLOCK, (end - block) * BLOCK);
   }
 
@@ -230,7 +270,10 @@ class CrashPlayer {
   async #reopen(): Promise<void> {
     const now = this.#now;
     const marks = new Map([...now].map(([id, volume]) => [id, volume.mark()]));
+    this.#isClosing = true;
     await this.#pool.close();
+    await turn();
+    this.#isClosing = false;
     for (const [id, volume] of now) volume.acknowledge(marks.get(id)!);
     this.#volumes.clear();
     this.#pool = ThinPool.open(this.#options());
@@ -261,7 +304,7 @@ class CrashPlayer {
     try {
       const findings = [...checkThin(metadata)];
       if (findings.length > 0) return `check: ${findings[0]!.message}`;
-      const found = readVolumes(metadata, data);
+      const found = readVolumes(metadata, data, this.#shape);
       const problems = [this.#now, this.#next].filter((each) => each !== undefined).map((each) => wrongIn(found, each));
       if (problems.some((problem) => problem === undefined)) return undefined;
       return problems.join('; or ');
@@ -272,7 +315,7 @@ class CrashPlayer {
 }
 
 /** All volumes as an open pool shows them. */
-function readVolumes(metadata: BlockDevice, data: BlockDevice): Map<number, Uint32Array> {
+function readVolumes(metadata: BlockDevice, data: BlockDevice, shape: ThinVolumeOptions): Map<number, Uint32Array> {
   const pool = ThinPool.open({
     metadata,
     data: new BlockData(data),
@@ -283,7 +326,7 @@ function readVolumes(metadata: BlockDevice, data: BlockDevice): Map<number, Uint
   const found = new Map<number, Uint32Array>();
   for (const { id } of pool.devices()) {
     const words = new Uint32Array(SIZE / 4);
-    void pool.thin(id, { sizeBytes: SIZE }).read(0, new Uint8Array(words.buffer));
+    void pool.thin(id, shape).read(0, new Uint8Array(words.buffer));
     found.set(id, words);
   }
   return found;
@@ -309,8 +352,10 @@ export const CRASH_POOL: Campaign = {
   ci: { states: 5000 },
   run: async (run: Run) => {
     const each = randomPoolCase(run.random, 30, 16);
-    const { nrStates, problem } = await crashPool(each);
+    const { nrStates, nrWaited, problem } = await crashPool(each);
     run.count(nrStates);
+    run.note('writes that waited', nrWaited);
+    if (each.originSectors > 0) run.note('pools with an external origin');
     if (problem === undefined) return;
     const fails = async (script: readonly PoolStep[]) => (await crashPool({ ...each, script })).problem !== undefined;
     const script = await shrinkScript(each.script, fails, 150);

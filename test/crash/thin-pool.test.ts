@@ -2,7 +2,9 @@
 
 import { KeptVersions } from 'persistent-data/disk-space-map';
 import { Random } from 'persistent-data/testing';
-import { afterEach, expect, test, vi } from 'vitest';
+import { ThinPool } from 'persistent-data/thin-pool';
+import { afterEach, describe, expect, test, vi } from 'vitest';
+import { WaitList } from '../../packages/persistent-data/src/thin-pool/wait-list.ts';
 import { crashPool } from '../campaign/crash-pool.ts';
 import { type PoolCrashCase, type PoolStep, randomPoolCase } from '../campaign/crash-pool-script.ts';
 
@@ -44,6 +46,8 @@ const CASE: PoolCrashCase = {
   nrMetadataBlocks: 64,
   holes: 'none',
   skipBlockZeroing: false,
+  originSectors: 0,
+  waitsForSpace: false,
   limit: 36,
   seed: 1,
 };
@@ -68,4 +72,51 @@ test('negative control: data blocks that are given out too early are caught', as
   // Nothing but the current version counts for the search of a free block.
   vi.spyOn(KeptVersions.prototype, 'with').mockReturnValue([]);
   expect((await crashPool(CASE)).problem).toBeDefined();
+});
+
+describe('with an external origin', () => {
+  const each: PoolCrashCase = { ...CASE, originSectors: 300 };
+
+  test('nothing is found where nothing is wrong', async () => {
+    expect((await crashPool(each)).problem).toBeUndefined();
+  });
+
+  test('negative control: blocks that are provisioned without what the origin has are caught', async () => {
+    const { thin } = ThinPool.prototype;
+    vi.spyOn(ThinPool.prototype, 'thin').mockImplementation(function (this: ThinPool, id, { origin, ...options }) {
+      const blank = { sizeBytes: 0, read: () => undefined };
+      // What is looked at after a crash has the right origin.
+      const isLive = this.metadata.readOnly === false;
+      return thin.call(this, id, { ...options, ...(origin ? { origin: isLive ? blank : origin } : {}) });
+    });
+    expect((await crashPool(each)).problem).toMatch(/sector .* is wanted/);
+  });
+});
+
+describe('where writes wait for space', () => {
+  const script: readonly PoolStep[] = [
+    ['create', 0],
+    ['write', 0, 0, 128],
+    ['write', 0, 128, 128],
+    ['write', 0, 300, 5],
+    ['write', 0, 303, 5],
+    ['flush', 0],
+    ['snapshot', 1, 0],
+    ['flush', 0],
+    ['growData', 2],
+    ['flush', 0],
+    ['discard', 0, 0, 1],
+    ['write', 0, 1, 4],
+    ['flush', 0],
+  ];
+  const each: PoolCrashCase = { ...CASE, script, nrDataBlocks: 2, waitsForSpace: true };
+
+  test('a flush answers for none of them before they are answered, and for all of them afterwards', async () => {
+    expect(await crashPool(each)).toMatchObject({ problem: undefined, nrWaited: 2 });
+  });
+
+  test('negative control: a write that is answered while it waits is caught', async () => {
+    vi.spyOn(WaitList.prototype, 'add').mockResolvedValue(undefined);
+    expect((await crashPool(each)).problem).toMatch(/sector .* is wanted/);
+  });
 });
