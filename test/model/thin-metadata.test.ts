@@ -2,7 +2,8 @@ import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { nrCommands, replay, timeLimit } from '../replay.ts';
 import { ExactLength } from './exact-length.ts';
-import { type Command, type CommandKind, type Profile, ThinRunner } from './thin-runner.ts';
+import type { Command, CommandKind, Profile } from './thin-command.ts';
+import { ThinRunner } from './thin-runner.ts';
 
 /** How often each command is drawn. */
 const WEIGHTS: Record<CommandKind, number> = {

@@ -2,7 +2,8 @@
 
 import { NoSpaceError } from 'persistent-data/base';
 import { expect, test } from 'vitest';
-import { type Command, type CommandKind, ThinRunner } from '../model/thin-runner.ts';
+import type { Command, CommandKind } from '../model/thin-command.ts';
+import { ThinRunner } from '../model/thin-runner.ts';
 import { ThinFixture } from '../structures/thin-fixture.ts';
 
 const command = (kind: CommandKind, c = 0): Command => ({ kind, a: 0, b: 0, c });
