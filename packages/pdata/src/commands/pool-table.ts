@@ -189,7 +189,7 @@ const SERVE: CommandSpec = {
       long: 'size',
       value: 'ID=SIZE',
       multiple: true,
-      help: 'The size of a volume in it [default: up to the last block that is mapped]',
+      help: 'The size of a volume of such a pool [default: up to the last block that is mapped]',
     },
   ],
   load: () => import('./serve.ts'),
