@@ -25,7 +25,7 @@ test('the number of runs comes from the command line', () => {
 });
 
 test('the number of commands comes from the command line, and goes into the replay line', () => {
-  expect([nrCommands(200), timeLimit(5000)]).toEqual([200, 5000]);
+  expect([nrCommands(200), timeLimit(5000)]).toEqual([200, 20_000]);
   vi.stubEnv('PDATA_COMMANDS', '1000');
   expect([nrCommands(200), timeLimit(5000)]).toEqual([1000, 0]);
   expect(() => fc.assert(even, replay('model'))).toThrow(/--commands 1000$/);

@@ -32,9 +32,16 @@ export function nrCommands(byDefault: number): number {
   return commands ? Number(commands) : byDefault;
 }
 
-/** Time limit of a random test in milliseconds; none for a run that the command line has made longer. */
-export function timeLimit(byDefault: number): number {
-  return process.env.PDATA_RUNS || process.env.PDATA_COMMANDS ? 0 : byDefault;
+/** What a machine that has other work to do may take, of the time that a test takes at worst where it is alone. */
+const BUSY = 4;
+
+/**
+ * Time limit of a random test in milliseconds; none for a run that the command line has made longer. It ends what hangs.
+ *
+ * @param alone - What the test takes at worst on a machine that does nothing else.
+ */
+export function timeLimit(alone: number): number {
+  return process.env.PDATA_RUNS || process.env.PDATA_COMMANDS ? 0 : BUSY * alone;
 }
 
 function report<T>(suite: string, details: RunDetails<T>): void {

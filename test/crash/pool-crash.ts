@@ -1,7 +1,7 @@
 /** Random changes of a pool with names, on three disks that lose power together at any moment; each state is opened and compared with what may be. */
 
 import { Pool, type PoolDevices } from 'persistent-data/pool';
-import { CrashDevice, type CrashPoint, Random } from 'persistent-data/testing';
+import { CrashDevice, type CrashPoint, type CrashState, Random, WHOLE } from 'persistent-data/testing';
 import { checkThin } from 'persistent-data/thin';
 import { BlockData } from 'persistent-data/thin-pool';
 
@@ -9,6 +9,21 @@ const BLOCK = 64 * 1024;
 const SIZE = 4 * BLOCK;
 /** Thousands of pools are opened. */
 const SMALL = { commitPeriodMs: 0, cacheBlocks: 64, mappingCacheSlots: 16 };
+
+const KINDS = [
+  'create',
+  'snapshot',
+  'clone',
+  'rename',
+  'delete',
+  'protect',
+  'rollback',
+  'merge',
+  'write',
+  'write',
+] as const;
+
+export type StepKind = (typeof KINDS)[number];
 
 /** What a volume is like, as text: size, flag, and the first byte of each block. */
 type Shape = string;
@@ -18,6 +33,12 @@ export interface PoolScript {
   readonly seed: number;
   readonly nrSteps?: number;
   readonly statesPerPoint?: number;
+  /** What the steps are, instead of what is drawn. */
+  readonly kinds?: readonly StepKind[];
+  /**
+   * Power fails after each write of each disk too; and of the registry every state is tried, with all and with nothing of what is open on the other disks.
+   */
+  readonly isExhaustive?: boolean;
   /** A negative control: which flush of which disk does nothing. */
   readonly dropFlush?: { readonly disk: keyof PoolDevices; readonly isDropped: (index: number) => boolean };
 }
@@ -25,6 +46,10 @@ export interface PoolScript {
 export interface PoolScriptOutcome {
   readonly failure: string | undefined;
   readonly nrStates: number;
+  /** Moments at which power was lost. */
+  readonly nrPoints: number;
+  /** Kinds of steps that were not skipped. */
+  readonly done: ReadonlySet<StepKind>;
 }
 
 /** What is in a pool. */
@@ -52,6 +77,28 @@ function mayBe(found: Content, before: Content, after: Content, written: string 
   return isLike(before) || isLike(after);
 }
 
+type Points = Record<keyof PoolDevices, CrashPoint>;
+type States = Record<keyof PoolDevices, CrashState>;
+
+/** The most states of the registry at one moment; it has never been open for so much that there were more. */
+const MAX_REGISTRY_STATES = 4096;
+
+/** Every state of the registry, torn ones too, with all and with nothing of what is open on each of the other disks. */
+function* allStates({ metadata, data, registry }: Points): Generator<States> {
+  const ends = (point: CrashPoint) => {
+    const nothing = point.state(new Uint8Array(point.items.length));
+    return point.items.length === 0
+      ? [nothing]
+      : [nothing, point.state(new Uint8Array(point.items.length).fill(WHOLE))];
+  };
+  let nrStates = 0;
+  for (const state of registry.states({ limit: MAX_REGISTRY_STATES })) {
+    if (++nrStates === MAX_REGISTRY_STATES) throw new Error(`${registry} has too many states to try them all`);
+    for (const first of ends(metadata))
+      for (const second of ends(data)) yield { metadata: first, data: second, registry: state };
+  }
+}
+
 class PoolCrashRun {
   readonly #script: PoolScript;
   readonly #random: Random;
@@ -65,6 +112,8 @@ class PoolCrashRun {
   #isLooking = false;
   #nrNames = 0;
   nrStates = 0;
+  nrPoints = 0;
+  readonly done = new Set<StepKind>();
   failure: string | undefined;
 
   constructor(script: PoolScript) {
@@ -72,7 +121,8 @@ class PoolCrashRun {
     this.#random = new Random(script.seed);
     const disk = (name: keyof PoolDevices, nrBlocks: number): CrashDevice => {
       const drop = script.dropFlush?.disk === name ? { dropFlush: script.dropFlush.isDropped } : {};
-      return new CrashDevice({ nrBlocks, ...drop, onCrashPoint: (point) => this.#look(name, point) });
+      const moments = script.isExhaustive ? { everyWrites: 1 } : {};
+      return new CrashDevice({ nrBlocks, ...drop, ...moments, onCrashPoint: (point) => this.#look(name, point) });
     };
     this.#disks = { metadata: disk('metadata', 128), data: disk('data', 1024), registry: disk('registry', 0) };
   }
@@ -82,7 +132,8 @@ class PoolCrashRun {
     this.#pool = Pool.create({ metadata, registry, data: new BlockData(data) }, SMALL);
     this.#before = this.#after = contentOf(this.#pool);
     this.#isLooking = true;
-    for (let i = 0; i < (this.#script.nrSteps ?? 16) && this.failure === undefined; i++) await this.#doStep();
+    const { kinds, nrSteps = kinds?.length ?? 16 } = this.#script;
+    for (let i = 0; i < nrSteps && this.failure === undefined; i++) await this.#doStep(kinds?.[i]);
     this.#isLooking = false;
     await this.#pool.close();
     await Promise.all(this.#closing);
@@ -91,15 +142,11 @@ class PoolCrashRun {
   /** The other disks lose power at the same moment. */
   #look(name: keyof PoolDevices, point: CrashPoint): void {
     if (!this.#isLooking || this.failure !== undefined) return;
-    const { seed, statesPerPoint: limit = 3 } = this.#script;
+    this.nrPoints++;
     const points = Object.fromEntries(
       Object.entries(this.#disks).map(([other, disk]) => [other, other === name ? point : disk.crashPoint('together')]),
     ) as Record<keyof PoolDevices, CrashPoint>;
-    const states = (disk: keyof PoolDevices) => [...points[disk].states({ limit, seed: seed + this.nrStates })];
-    const [metadata, data, registry] = [states('metadata'), states('data'), states('registry')];
-    for (let i = 0; i < Math.max(metadata.length, data.length, registry.length); i++) {
-      const pick = <T>(list: readonly T[]): T => list[(i * 7) % list.length]!;
-      const state = { metadata: pick(metadata), data: pick(data), registry: pick(registry) };
+    for (const state of this.#script.isExhaustive ? allStates(points) : this.#someStates(points)) {
       this.nrStates++;
       const text = `${this.#step}; ${name}, ${point}: ${state.metadata} | ${state.data} | ${state.registry}`;
       try {
@@ -115,6 +162,16 @@ class PoolCrashRun {
     }
   }
 
+  *#someStates(points: Points): Generator<States> {
+    const { seed, statesPerPoint: limit = 3 } = this.#script;
+    const states = (disk: keyof PoolDevices) => [...points[disk].states({ limit, seed: seed + this.nrStates })];
+    const [metadata, data, registry] = [states('metadata'), states('data'), states('registry')];
+    for (let i = 0; i < Math.max(metadata.length, data.length, registry.length); i++) {
+      const pick = <T>(list: readonly T[]): T => list[(i * 7) % list.length]!;
+      yield { metadata: pick(metadata), data: pick(data), registry: pick(registry) };
+    }
+  }
+
   #open(devices: PoolDevices): void {
     const pool = Pool.open(devices, SMALL);
     const found = contentOf(pool);
@@ -126,11 +183,11 @@ class PoolCrashRun {
     for (const finding of checkThin(devices.metadata)) throw new Error(`metadata: ${finding.message}`);
   }
 
-  async #doStep(): Promise<void> {
+  async #doStep(wanted?: StepKind): Promise<void> {
     const random = this.#random;
     const names = [...this.#before.keys()];
     const writable = names.filter((name) => this.#before.get(name)!.includes(' rw '));
-    const kind = names.length === 0 ? 'create' : random.pick([...KINDS]);
+    const kind = wanted ?? (names.length === 0 ? 'create' : random.pick(KINDS));
     const name = names.length === 0 ? '' : random.pick(names);
     const target = writable.length === 0 ? undefined : random.pick(writable);
     this.#step = `${kind} of ${name || 'nothing'}, on ${target}`;
@@ -140,32 +197,32 @@ class PoolCrashRun {
     switch (kind) {
       case 'create':
         after.set(fresh, `${SIZE / 512} rw 0,0,0,0`);
-        return this.#expect(after, () => this.#pool.createVolume(fresh, { sizeBytes: SIZE }));
+        return this.#expect(kind, after, () => this.#pool.createVolume(fresh, { sizeBytes: SIZE }));
       case 'snapshot':
         after.set(fresh, shape!.replace(' rw ', ' ro '));
-        return this.#expect(after, () => this.#pool.createSnapshot(name, fresh));
+        return this.#expect(kind, after, () => this.#pool.createSnapshot(name, fresh));
       case 'clone':
         after.set(fresh, shape!.replace(' ro ', ' rw '));
-        return this.#expect(after, () => this.#pool.createSnapshot(name, fresh, { writable: true }));
+        return this.#expect(kind, after, () => this.#pool.createSnapshot(name, fresh, { writable: true }));
       case 'rename':
         after.delete(name);
         after.set(fresh, shape!);
-        return this.#expect(after, () => this.#pool.renameVolume(name, fresh));
+        return this.#expect(kind, after, () => this.#pool.renameVolume(name, fresh));
       case 'delete':
         after.delete(name);
-        return this.#expect(after, () => this.#pool.deleteVolume(name));
+        return this.#expect(kind, after, () => this.#pool.deleteVolume(name));
       case 'protect':
         after.set(name, shape!.replace(' rw ', ' ro '));
-        return this.#expect(after, () => this.#pool.protect(name, true));
+        return this.#expect(kind, after, () => this.#pool.protect(name, true));
       case 'rollback':
         if (target === undefined || target === name) return;
         after.set(target, shape!.replace(' ro ', ' rw '));
-        return this.#expect(after, () => this.#pool.rollback(target, name));
+        return this.#expect(kind, after, () => this.#pool.rollback(target, name));
       case 'merge':
         if (target === undefined || target === name) return;
         after.set(target, shape!.replace(' ro ', ' rw '));
         after.delete(name);
-        return this.#expect(after, () => this.#pool.merge(name, target));
+        return this.#expect(kind, after, () => this.#pool.merge(name, target));
       case 'write':
         if (target === undefined) return;
         return this.#write(target);
@@ -181,7 +238,7 @@ class PoolCrashRun {
     tags[block] = `${tag}`;
     const after = new Map(this.#before).set(name, `${sectors} ${flag} ${tags.join(',')}`);
     this.#written = name;
-    await this.#expect(after, async () => {
+    await this.#expect('write', after, async () => {
       const volume = this.#pool.volume(name);
       await volume.write(block * BLOCK, new Uint8Array(random.pick([4096, BLOCK])).fill(tag));
       await volume.flush();
@@ -190,7 +247,8 @@ class PoolCrashRun {
     this.#written = undefined;
   }
 
-  async #expect(after: Content, change: () => Promise<void>): Promise<void> {
+  async #expect(kind: StepKind, after: Content, change: () => Promise<void>): Promise<void> {
+    this.done.add(kind);
     this.#after = after;
     await change();
     this.#before = after;
@@ -200,19 +258,6 @@ class PoolCrashRun {
   }
 }
 
-const KINDS = [
-  'create',
-  'snapshot',
-  'clone',
-  'rename',
-  'delete',
-  'protect',
-  'rollback',
-  'merge',
-  'write',
-  'write',
-] as const;
-
 /** Runs a script. `failure` says what is wrong with the first state that should not be. */
 export async function runPoolScript(script: PoolScript): Promise<PoolScriptOutcome> {
   const run = new PoolCrashRun(script);
@@ -220,7 +265,8 @@ export async function runPoolScript(script: PoolScript): Promise<PoolScriptOutco
     await run.run();
   } catch (error) {
     // A disk that lies may also make the pool itself fail; that is no finding of its own.
-    return { failure: run.failure ?? (error as Error).message, nrStates: run.nrStates };
+    run.failure ??= (error as Error).message;
   }
-  return { failure: run.failure, nrStates: run.nrStates };
+  const { failure, nrStates, nrPoints, done } = run;
+  return { failure, nrStates, nrPoints, done };
 }

@@ -1,7 +1,7 @@
 /** The three disks of a pool with names lose power together, at any moment: no name is without a volume, and no volume without a name. */
 
 import { expect, test } from 'vitest';
-import { runPoolScript } from './pool-crash.ts';
+import { runPoolScript, type StepKind } from './pool-crash.ts';
 
 const seeds = process.env.PDATA_SEED ? [Number(process.env.PDATA_SEED)] : [1, 2, 3];
 
@@ -14,6 +14,30 @@ test.each(seeds)(
   },
   60_000,
 );
+
+/** Each intent that the registry knows, on volumes that share blocks. */
+const EACH_INTENT: readonly StepKind[] = [
+  ...(['create', 'write', 'snapshot', 'write', 'clone', 'rename', 'protect', 'rollback', 'create', 'merge'] as const),
+  'delete',
+];
+
+test('power may fail at every write of each change of names, with the registry in every state that leaves', async () => {
+  const { failure, nrPoints, nrStates, done } = await runPoolScript({
+    seed: 2,
+    kinds: EACH_INTENT,
+    isExhaustive: true,
+  });
+  expect(failure).toBeUndefined();
+  expect(done).toEqual(new Set(EACH_INTENT));
+  expect(nrPoints).toBeGreaterThan(100);
+  expect(nrStates).toBeGreaterThan(500);
+}, 600_000);
+
+test('negative control: every state of the registry shows a change of names that is durable too late', async () => {
+  const dropFlush = { disk: 'registry' as const, isDropped: (index: number) => index % 2 === 0 };
+  const { failure } = await runPoolScript({ seed: 2, kinds: EACH_INTENT, isExhaustive: true, dropFlush });
+  expect(failure).toBeDefined();
+}, 600_000);
 
 test.each(['metadata', 'data', 'registry'] as const)(
   'negative control: flushes that the disk of the %s drops are caught',
