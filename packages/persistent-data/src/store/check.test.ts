@@ -4,6 +4,7 @@ import { BlockManager } from '../block-manager/index.ts';
 import { KeptVersions } from '../disk-space-map/index.ts';
 import { ARRAY_VALIDATOR, NODE_VALIDATOR, NodeView } from '../format/index.ts';
 import { MemoryDevice } from '../io/index.ts';
+import { FaultDevice } from '../testing/index.ts';
 import {
   checkNameRecord,
   checkText,
@@ -52,6 +53,19 @@ function damage(device: MemoryDevice, block: number, change: (node: NodeView, sl
 }
 
 describe('`checkStore()`', () => {
+  test('ends, with a finding, at every read from which on the device fails', () => {
+    const { device, store } = fullStore();
+    const counted = new FaultDevice(device);
+    expect([...checkStore(counted, store.engine.superblock)]).toEqual([]);
+    const nrReads = counted.calls.read;
+    expect(nrReads).toBeGreaterThan(10);
+    for (let at = 0; at < nrReads; at++) {
+      const failing = new FaultDevice(device, { faults: [{ kind: 'error', call: 'read', at, forever: true }] });
+      const found = [...checkStore(failing, store.engine.superblock)];
+      expect(found.map(({ code }) => code)).toContain('block.io');
+    }
+  });
+
   test('finds a descriptor with a wrong count, and goes on', () => {
     const { device, store } = fullStore();
     damage(device, store.engine.superblock.catalogueRoot, (node, slab) => {

@@ -11,6 +11,7 @@ import {
   ARRAY_VALIDATOR,
   ArrayBlockView,
   arrayEntriesFor,
+  NODE_VALIDATOR,
   NodeView,
   STORE_DESCRIPTOR,
   STORE_NAME,
@@ -103,8 +104,9 @@ function* checkState(checker: TreeChecker, catalogueRoot: number, namesRoot: num
     visitLeaf: names.visitLeaf,
   });
   if (catalogue.nrErrors > 0 || named.nrErrors > 0) return;
-  const ids = keysOf(checker, catalogueRoot);
-  const idsNamed = keysOf(checker, namesRoot);
+  const ids = yield* keysOf(checker, catalogueRoot);
+  const idsNamed = yield* keysOf(checker, namesRoot);
+  if (ids === undefined || idsNamed === undefined) return;
   for (const id of new Set([...ids, ...idsNamed])) {
     if (ids.has(id) && idsNamed.has(id)) continue;
     const lacks = ids.has(id) ? 'has no name' : 'has a name and is not in the catalogue';
@@ -112,21 +114,35 @@ function* checkState(checker: TreeChecker, catalogueRoot: number, namesRoot: num
   }
 }
 
-/** The keys of a tree that was found to be sound, whoever else it is shared with. Reads it in full. */
-function keysOf(checker: TreeChecker, root: number): Set<number> {
+/**
+ * The keys of a tree that was found to be sound, whoever else it is shared with. Reads it in full, again, and a device may answer something else the second
+ * time: then nothing is returned, with a finding that says so.
+ */
+function* keysOf(checker: TreeChecker, root: number): Generator<Finding, Set<number> | undefined> {
   const { scanner } = checker;
   const node = new NodeView(scanner.slab);
   const keys = new Set<number>();
-  const waiting = [root];
-  for (let block = waiting.pop(); block !== undefined; block = waiting.pop()) {
-    scanner.loadOne(block);
-    node.base = scanner.base(0);
+  const seen = new Set([root]);
+  // A set goes on to what is added while it is gone through; no block is met twice, so there is an end.
+  for (const block of seen) {
+    const problem = checker.isInside(block) ? loadNode(checker, node, block) : new Error(`block ${block} is outside`);
+    if (problem !== undefined) {
+      yield badBlock(problem, block);
+      return undefined;
+    }
     for (let i = 0; i < node.nrEntries; i++) {
       if (node.isLeaf) keys.add(node.keyAt(i));
-      else waiting.push(node.childAt(i));
+      else seen.add(node.childAt(i));
     }
   }
   return keys;
+}
+
+/** Returns why the node cannot be believed. */
+function loadNode({ scanner }: TreeChecker, node: NodeView, block: number): Error | undefined {
+  scanner.loadOne(block);
+  node.base = scanner.base(0);
+  return scanner.problem(0, block, NODE_VALIDATOR);
 }
 
 function* checkStructure(checker: TreeChecker, descriptor: Descriptor): Generator<Finding, void> {
