@@ -1,6 +1,6 @@
 import { StateError } from '../base/index.ts';
 import { Bitset } from '../bitset/index.ts';
-import { BlockManager, type BlockManagerOptions, type BlockManagerStatistics } from '../block-manager/index.ts';
+import { BlockManager, type BlockManagerStatistics } from '../block-manager/index.ts';
 import { METADATA_BLOCK_SECTORS } from '../format/index.ts';
 import type { BlockDevice } from '../io/index.ts';
 import type { TransactionManager } from '../transaction-manager/index.ts';
@@ -73,7 +73,7 @@ export class EraMetadata {
       const found = `the block size is ${blockSizeSectors} sectors`;
       throw new RangeError(`Cannot format era metadata: ${found}, a multiple of 8 above 0 is wanted`);
     }
-    const core = EraCore.format(new BlockManager(device, managerOptions(options)), blockSizeSectors);
+    const core = EraCore.format(new BlockManager(device, options), blockSizeSectors);
     core.commitFormat();
     return new EraMetadata(device, core);
   }
@@ -84,7 +84,7 @@ export class EraMetadata {
    * @throws {UnsupportedError} when its version or a size is none that is known.
    */
   static open(device: BlockDevice, options: EraMetadataOptions = {}): EraMetadata {
-    const blockManager = new BlockManager(device, managerOptions(options));
+    const blockManager = new BlockManager(device, options);
     const superblock = EraCore.readSuperblock(blockManager);
     refuseUnsupported(superblock);
     return new EraMetadata(device, EraCore.open(blockManager, superblock));
@@ -388,11 +388,4 @@ export class EraMetadata {
     this.#listed = { tm, version: tm.version, writesets: found.reverse() };
     return found;
   }
-}
-
-function managerOptions(options: EraMetadataOptions): BlockManagerOptions {
-  return {
-    ...(options.cacheBlocks === undefined ? {} : { cacheBlocks: options.cacheBlocks }),
-    ...(options.readOnly === undefined ? {} : { readOnly: options.readOnly }),
-  };
 }

@@ -1,7 +1,6 @@
-import { type Slab, TWO_POW_32 } from '../base/index.ts';
 import { SALT, SPACE_MAP_ROOT_AREA } from './constants.ts';
 import { Layout } from './layout.ts';
-import { blockValidator, type FieldProblem } from './validator.ts';
+import { blockValidator, magicCheck } from './validator.ts';
 
 /** The superblock of a cache, block 0. Version 1 ends before `dirtyRoot`. */
 export const CACHE_SUPERBLOCK = new Layout('cache_superblock', 292, {
@@ -47,16 +46,9 @@ export const CACHE_MAPPING_VALID = 1;
 /** Version 1 only: the cache block is newer than the origin's. */
 export const CACHE_MAPPING_DIRTY = 2;
 
-const MAGIC = CACHE_SUPERBLOCK.word('magic');
-
-function magicProblem(slab: Slab, base: number): FieldProblem | undefined {
-  const found = slab.words[base + MAGIC]! + slab.words[base + MAGIC + 1]! * TWO_POW_32;
-  return found === CACHE_MAGIC ? undefined : { field: 'magic', found, wanted: String(CACHE_MAGIC) };
-}
-
 export const CACHE_SUPERBLOCK_VALIDATOR = blockValidator({
   kind: 'cache_superblock',
   salt: SALT.cacheSuperblock,
   blocknrWord: CACHE_SUPERBLOCK.word('blocknr'),
-  checkMagic: magicProblem,
+  checkMagic: magicCheck(CACHE_SUPERBLOCK.word('magic'), CACHE_MAGIC),
 });

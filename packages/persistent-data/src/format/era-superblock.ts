@@ -1,7 +1,6 @@
-import { type Slab, TWO_POW_32 } from '../base/index.ts';
 import { SALT, SPACE_MAP_ROOT_AREA } from './constants.ts';
 import { Layout } from './layout.ts';
-import { blockValidator, type FieldProblem } from './validator.ts';
+import { blockValidator, magicCheck } from './validator.ts';
 
 /** The superblock of an era device, block 0; a metadata snapshot is a copy of it elsewhere (`metadataSnap`). */
 export const ERA_SUPERBLOCK = new Layout('era_superblock', 224, {
@@ -31,16 +30,9 @@ export const ERA_FLAG_CLEAN_SHUTDOWN = 1;
 /** The value of the tree of archived writesets: a bitset, and its length in bits. */
 export const ERA_WRITESET = new Layout('era_writeset', 12, { nrBits: 'u32', root: 'u64' });
 
-const MAGIC = ERA_SUPERBLOCK.word('magic');
-
-function magicProblem(slab: Slab, base: number): FieldProblem | undefined {
-  const found = slab.words[base + MAGIC]! + slab.words[base + MAGIC + 1]! * TWO_POW_32;
-  return found === ERA_MAGIC ? undefined : { field: 'magic', found, wanted: String(ERA_MAGIC) };
-}
-
 export const ERA_SUPERBLOCK_VALIDATOR = blockValidator({
   kind: 'era_superblock',
   salt: SALT.eraSuperblock,
   blocknrWord: ERA_SUPERBLOCK.word('blocknr'),
-  checkMagic: magicProblem,
+  checkMagic: magicCheck(ERA_SUPERBLOCK.word('magic'), ERA_MAGIC),
 });

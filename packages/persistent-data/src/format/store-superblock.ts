@@ -1,7 +1,6 @@
-import { type Slab, TWO_POW_32 } from '../base/index.ts';
 import { SALT, SPACE_MAP_ROOT_AREA } from './constants.ts';
 import { Layout } from './layout.ts';
-import { blockValidator, type FieldProblem } from './validator.ts';
+import { blockValidator, magicCheck } from './validator.ts';
 
 /** One of the two superblocks of a `Store`: that of generation g lies in block g & 1. All fields are in the first 512 bytes. */
 export const STORE_SUPERBLOCK = new Layout('store_superblock', 512, {
@@ -84,16 +83,9 @@ export const JOURNAL_KIND = { proof: 1, redo: 2 } as const;
 /** One entry of a proof record: a block that the checkpoint wrote, and the first word of its content, which is its checksum. */
 export const PROOF_ENTRY = new Layout('proof_entry', 8, { block: 'u32', csum: 'u32' });
 
-const MAGIC = STORE_SUPERBLOCK.word('magic');
-
-function magicProblem(slab: Slab, base: number): FieldProblem | undefined {
-  const found = slab.words[base + MAGIC]! + slab.words[base + MAGIC + 1]! * TWO_POW_32;
-  return found === STORE_MAGIC ? undefined : { field: 'magic', found, wanted: String(STORE_MAGIC) };
-}
-
 export const STORE_SUPERBLOCK_VALIDATOR = blockValidator({
   kind: 'store_superblock',
   salt: SALT.storeSuperblock,
   blocknrWord: STORE_SUPERBLOCK.word('blocknr'),
-  checkMagic: magicProblem,
+  checkMagic: magicCheck(STORE_SUPERBLOCK.word('magic'), STORE_MAGIC),
 });

@@ -1,7 +1,6 @@
-import type { Slab } from '../base/index.ts';
 import { SALT, SPACE_MAP_ROOT_AREA } from './constants.ts';
 import { Layout } from './layout.ts';
-import { blockValidator, type FieldProblem } from './validator.ts';
+import { blockValidator, magicCheck } from './validator.ts';
 
 /** The superblock of a thin pool, block 0; a metadata snapshot is a copy of it elsewhere (`heldRoot`). */
 export const THIN_SUPERBLOCK = new Layout('thin_superblock', 364, {
@@ -39,16 +38,9 @@ export const DEVICE_DETAILS = new Layout('device_details', 24, {
   snapshottedTime: 'u32',
 });
 
-const MAGIC = THIN_SUPERBLOCK.word('magic');
-
-function magicProblem(slab: Slab, base: number): FieldProblem | undefined {
-  const found = slab.words[base + MAGIC]! + slab.words[base + MAGIC + 1]! * 0x1_0000_0000;
-  return found === THIN_MAGIC ? undefined : { field: 'magic', found, wanted: String(THIN_MAGIC) };
-}
-
 export const THIN_SUPERBLOCK_VALIDATOR = blockValidator({
   kind: 'thin_superblock',
   salt: SALT.thinSuperblock,
   blocknrWord: THIN_SUPERBLOCK.word('blocknr'),
-  checkMagic: magicProblem,
+  checkMagic: magicCheck(THIN_SUPERBLOCK.word('magic'), THIN_MAGIC),
 });

@@ -1,4 +1,4 @@
-import { CorruptionError, type Slab } from '../base/index.ts';
+import { CorruptionError, type Slab, TWO_POW_32 } from '../base/index.ts';
 import { blockChecksum } from './crc32c.ts';
 
 /**
@@ -31,6 +31,14 @@ export interface FieldProblem {
   readonly field: string;
   readonly found: number;
   readonly wanted: string;
+}
+
+/** The check of a magic number, a u64 at word offset `word` of the block, for {@link BlockKind.checkMagic}. */
+export function magicCheck(word: number, magic: number): (slab: Slab, base: number) => FieldProblem | undefined {
+  return ({ words }, base) => {
+    const found = words[base + word]! + words[base + word + 1]! * TWO_POW_32;
+    return found === magic ? undefined : { field: 'magic', found, wanted: String(magic) };
+  };
 }
 
 /** Makes the validator of a kind: block number, magic, checksum, fields, in the kernel's order. */

@@ -1,5 +1,5 @@
 import { lowHalf, StateError, type U64 } from '../base/index.ts';
-import { BlockManager, type BlockManagerOptions, type BlockManagerStatistics } from '../block-manager/index.ts';
+import { BlockManager, type BlockManagerStatistics } from '../block-manager/index.ts';
 import { THIN_FLAG_NEEDS_CHECK } from '../format/index.ts';
 import type { BlockDevice } from '../io/index.ts';
 import type { DeviceDetails } from './device-details.ts';
@@ -58,7 +58,7 @@ export class ThinMetadata {
     }
     checkRange(0, nrDataBlocks);
     const kept = noKeptVersions();
-    const core = PoolCore.format(new BlockManager(device, managerOptions(options)), dataBlockSizeSectors, kept);
+    const core = PoolCore.format(new BlockManager(device, options), dataBlockSizeSectors, kept);
     const metadata = new ThinMetadata(device, new PoolTransaction(core, kept, options, true));
     metadata.commit();
     metadata.resizeData(nrDataBlocks);
@@ -72,7 +72,7 @@ export class ThinMetadata {
    * @throws {UnsupportedError} when its version or a feature flag is not known.
    */
   static open(device: BlockDevice, options: ThinMetadataOptions = {}): ThinMetadata {
-    const blockManager = new BlockManager(device, managerOptions(options));
+    const blockManager = new BlockManager(device, options);
     const superblock = PoolCore.readSuperblock(blockManager);
     refuseUnsupported(superblock, blockManager.readOnly);
     const kept = noKeptVersions();
@@ -391,12 +391,5 @@ export class ThinMetadata {
     close: (device) => {
       device.openers--;
     },
-  };
-}
-
-function managerOptions(options: ThinMetadataOptions): BlockManagerOptions {
-  return {
-    ...(options.cacheBlocks === undefined ? {} : { cacheBlocks: options.cacheBlocks }),
-    ...(options.readOnly === undefined ? {} : { readOnly: options.readOnly }),
   };
 }
