@@ -79,7 +79,7 @@ describe.skipIf(!isBuilt).each(['closed', 'served'] as const)('a pool that is %s
     const out = readFileSync(join(folder, 'out'));
     expect(out.length).toBe(Math.ceil(raw.length / 512) * 512);
     expect(out.subarray(0, raw.length).equals(raw)).toBe(true);
-    expect(await fails('volume', 'export', 'pool', 'image', 'out')).toContain('EEXIST');
+    expect(await fails('volume', 'export', 'pool', 'image', 'out')).toContain('there is a file of this name already');
     await run('volume', 'snapshot', 'pool', 'image', 'one');
     await run('volume', 'send', 'pool', 'one', '-o', 'full');
     await run('volume', 'snapshot', 'pool', 'image', 'two');

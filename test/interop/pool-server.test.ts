@@ -147,12 +147,16 @@ describe.skipIf(!isBuilt)('a served pool', { timeout: 90_000 }, () => {
         }
       }
     };
+    let nrSettled = 0;
     const settle = (block: number, tag: number): void => {
+      nrSettled += 1;
       durable[block] = tag;
       since[block]!.clear();
     };
     const done = load().catch(() => undefined);
-    await new Promise((next) => setTimeout(next, 300 + random.below(400)));
+    // Not after a time: on a busy machine nothing would have been flushed by then.
+    const wanted = 100 + random.below(1000);
+    await expect.poll(() => nrSettled, { timeout: 60_000, interval: 3 }).toBeGreaterThan(wanted);
     expect(await servers.pop()!.stop('SIGKILL')).toBe('SIGKILL');
     isDead = true;
     await done;
