@@ -1,5 +1,5 @@
 /**
- * base: assertions, errors, u64 halves, memory views, the one clock.
+ * base: assertions, errors, u64 halves, memory views, the one clock, WebAssembly by hand.
  *
  * Promises nothing about disks; imports nothing. Counterparts in the kernel: BUG_ON, errno, `__le64`.
  *
@@ -27,3 +27,4 @@ export {
 export { type CheckSeverity, type Finding, isFatal } from './finding.ts';
 export { Slab } from './slab.ts';
 export { compareHalves, highHalf, joinHalves, joinKey, lowHalf, TWO_POW_32, type U64 } from './u64.ts';
+export * as wasm from './wasm-code.ts';

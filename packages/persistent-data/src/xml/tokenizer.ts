@@ -1,7 +1,7 @@
 import { assert } from '../base/index.ts';
 import { BANG, BYTE_CLASS, GREATER, HYPHEN, LESS, LINE_FEED, QUESTION, SLASH, SPACE } from './byte-class.ts';
 import { decodeCharacters, shorten } from './decode.ts';
-import { NO_LINE, type XmlLine } from './line.ts';
+import { lineMemory, NO_LINE, type XmlLine } from './line.ts';
 import { ScannedTag, type XmlTag } from './tag.ts';
 import { TagScanner } from './tag-scanner.ts';
 import { UNKNOWN, type XmlVocabulary } from './vocabulary.ts';
@@ -52,6 +52,7 @@ export class XmlTokenizer {
   #lines: readonly XmlLine[] = [];
   #state: 'new' | 'reading' | 'ended' | 'failed' = 'new';
   #rootName: string | undefined;
+  #isLong = false;
   /** Where in the window the document begins; -1 when that has gone by. */
   #documentBegin = -1;
 
@@ -74,8 +75,19 @@ export class XmlTokenizer {
       if (this.#window.isFull) {
         this.#scan(false);
         this.#window.compact();
+        if (!this.#isLong) this.#expectMore();
       }
     }
+  }
+
+  /** A document is longer than a window: it is worth while to make something for its lines. */
+  #expectMore(): void {
+    this.#isLong = true;
+    const { lines = [] } = this.#handler;
+    const memory = lines.length === 0 ? undefined : lineMemory();
+    if (memory === undefined) return;
+    this.#window.moveTo(memory.buffer as ArrayBuffer);
+    for (const line of lines) line.readRuns(memory);
   }
 
   /**

@@ -50,3 +50,14 @@ test('`XmlWindow.unexpected()` is an error, unless the text ends there', () => {
   expect(() => window.unexpected(1, 'b')).toThrow('found the byte 0x07, b is wanted (line 1, column 2)');
   expect(window.unexpected(2, 'b')).toBe(INCOMPLETE);
 });
+
+test('`XmlWindow.moveTo()` goes on with the same text in other memory', () => {
+  const window = filled('ab<');
+  const buffer = new ArrayBuffer(0x2_4000);
+  window.moveTo(buffer);
+  expect(window.bytes.buffer).toBe(buffer);
+  expect(window.bytes.subarray(0, 4)).toEqual(Uint8Array.of(0x61, 0x62, 0x3c, 0));
+  expect(window.fill(Uint8Array.of(0x63), 0)).toBe(1);
+  expect(window.view.getUint8(3)).toBe(0x63);
+  expect(() => window.moveTo(new ArrayBuffer(0x1_0000))).toThrow('there is room for the window');
+});

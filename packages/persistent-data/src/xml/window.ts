@@ -1,4 +1,4 @@
-import { ParseError } from '../base/index.ts';
+import { assert, ParseError } from '../base/index.ts';
 import { BYTE_CLASS, LINE_FEED, NAME_PART, NAME_START, SPACE } from './byte-class.ts';
 import { MAX_NAME_BYTES } from './vocabulary.ts';
 
@@ -21,8 +21,8 @@ const WINDOW_BYTES = 2 * MAX_TAG_BYTES;
  */
 export class XmlWindow {
   /** Longer than the text by one name, so that comparing with a name never leaves it. */
-  readonly bytes: Uint8Array = new Uint8Array(WINDOW_BYTES + 2 * MAX_NAME_BYTES);
-  readonly view: DataView = new DataView(this.bytes.buffer);
+  bytes: Uint8Array = new Uint8Array(WINDOW_BYTES + 2 * MAX_NAME_BYTES);
+  view: DataView = new DataView(this.bytes.buffer);
   begin = 0;
   end = 0;
   line = 1;
@@ -42,6 +42,15 @@ export class XmlWindow {
     this.end += length;
     this.bytes[this.end] = 0;
     return length;
+  }
+
+  /** Goes on at the begin of other memory, which has room for it. */
+  moveTo(buffer: ArrayBuffer): void {
+    const { bytes } = this;
+    assert(buffer.byteLength >= bytes.length, 'there is room for the window');
+    this.bytes = new Uint8Array(buffer, 0, bytes.length);
+    this.view = new DataView(buffer, 0, bytes.length);
+    this.bytes.set(bytes);
   }
 
   /** Takes the first three bytes away if they are a byte order mark. To be called before anything is read. */
