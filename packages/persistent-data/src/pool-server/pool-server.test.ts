@@ -80,6 +80,15 @@ test('a volume grows under its clients: who connects now sees it', async () => {
   client.close();
 });
 
+test('what the program itself does to the pool is seen at once, too', async () => {
+  await pool.createVolume('own', { sizeBytes: MIB });
+  await pool.createSnapshot('own', 'copy');
+  expect(await names()).toEqual(['disk', 'own', 'copy']);
+  await pool.renameVolume('own', 'other');
+  await pool.deleteVolume('copy');
+  await expect.poll(names).toEqual(['disk', 'other']);
+});
+
 test('a snapshot for the time being is no export', async () => {
   await pool.createSnapshot('disk', 'moment', { temporary: true });
   await pool.createSnapshot('disk', 'monday');

@@ -43,6 +43,7 @@ export class PoolServer {
   readonly #pool: Pool;
   readonly #options: PoolServerOptions;
   readonly #exports = new Map<number, { readonly name: string; readonly served: VolumeExport }>();
+  readonly #unwatch: () => void;
   #control: ControlServer | undefined;
   #isClosed = false;
 
@@ -57,6 +58,12 @@ export class PoolServer {
       changed: () => this.#syncExports(),
     });
     this.#addExports();
+    // Also what the program itself does to the pool. Who asks by a method is answered when it is done.
+    this.#unwatch = pool.watch(() => {
+      this.#syncExports().catch((error: Error) => {
+        options.log?.({ level: 'error', event: 'failed', message: error.message });
+      });
+    });
   }
 
   /** Names that are exported. */
@@ -92,6 +99,7 @@ export class PoolServer {
   async close(options: PatienceOptions = {}): Promise<void> {
     if (this.#isClosed) return;
     this.#isClosed = true;
+    this.#unwatch();
     await this.#control?.close(options);
     await this.nbd.close(options);
     for (const { served } of this.#exports.values()) served.release();

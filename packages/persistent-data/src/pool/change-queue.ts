@@ -12,6 +12,7 @@ export class ChangeQueue {
   readonly #thinPool: ThinPool;
   readonly #volumes: OpenVolumes;
   readonly #readOnly: boolean;
+  readonly #onChanged: () => void;
   #last: Promise<unknown> = Promise.resolve();
   #isClosed = false;
   /** Why changes are over: one of them ended so that only opening again tells how. */
@@ -22,11 +23,14 @@ export class ChangeQueue {
     readonly thinPool: ThinPool;
     readonly volumes: OpenVolumes;
     readonly readOnly: boolean;
+    /** Called when rows have changed. */
+    readonly onChanged: () => void;
   }) {
     this.#registry = parts.registry;
     this.#thinPool = parts.thinPool;
     this.#volumes = parts.volumes;
     this.#readOnly = parts.readOnly;
+    this.#onChanged = parts.onChanged;
   }
 
   /** Does a change when those before it have ended. */
@@ -61,12 +65,14 @@ export class ChangeQueue {
     }
     await this.#registry.settle();
     for (const row of rows) if ('put' in row) this.#noteRecord(row.put);
+    this.#onChanged();
   }
 
   /** Changes a row alone. */
   async writeRow(record: VolumeRecord): Promise<void> {
     await this.#registry.write([{ put: record }]);
     this.#noteRecord(record);
+    this.#onChanged();
   }
 
   /** An id for a volume of a new name. @throws {StateError} when the name is taken. */

@@ -46,6 +46,7 @@ export class Pool {
   readonly #volumes: OpenVolumes;
   readonly #closeDevices: () => void;
   readonly #changes: ChangeQueue;
+  readonly #listeners = new Set<() => void>();
   #isClosed = false;
 
   private constructor(devices: PoolDevices, options: PoolOptions, folder: string | undefined) {
@@ -77,7 +78,10 @@ export class Pool {
     }
     this.#volumes = new OpenVolumes(this.#thinPool);
     const parts = { registry: this.#registry, thinPool: this.#thinPool, volumes: this.#volumes };
-    this.#changes = new ChangeQueue({ ...parts, readOnly });
+    const onChanged = (): void => {
+      for (const listener of this.#listeners) listener();
+    };
+    this.#changes = new ChangeQueue({ ...parts, readOnly, onChanged });
     this.receiving = new Receiving({ ...parts, changes: this.#changes });
     this.tidied = readOnly ? Promise.resolve() : this.#removeTemporary();
   }
@@ -151,6 +155,12 @@ export class Pool {
   findContent(uuid: string): VolumeRecord | undefined {
     const isIt = (row: VolumeRecord): boolean => row.uuid === uuid || row.receivedUuid === uuid;
     return this.#registry.rows().find((row) => row.readOnly && row.receivedTo === undefined && isIt(row));
+  }
+
+  /** Has a function called whenever volumes were made, deleted, renamed or resized, by whomever; it must not throw. Answers how to end that. */
+  watch(listener: () => void): () => void {
+    this.#listeners.add(listener);
+    return () => this.#listeners.delete(listener);
   }
 
   /**
