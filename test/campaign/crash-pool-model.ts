@@ -42,7 +42,7 @@ export class CrashVolume {
     this.#undecided = undecided;
   }
 
-  static empty(nrSectors: number, originSectors: number): CrashVolume {
+  static empty(nrSectors: number, originSectors = 0): CrashVolume {
     return new CrashVolume(Array.from({ length: nrSectors }, (_, sector) => [unwrittenStamp(sector, originSectors)]));
   }
 

@@ -1,5 +1,6 @@
 /** Scripts for two disks that lose power: what is done to a pool, as plain data. */
 
+import type { BlockDevice } from 'persistent-data/io';
 import type { CrashDeviceOptions, Random } from 'persistent-data/testing';
 
 const BLOCK = 65_536;
@@ -34,6 +35,7 @@ export interface PoolCrashCase {
   /** For negative controls. */
   readonly metadataDisk?: Pick<CrashDeviceOptions, 'dropFlush'>;
   readonly dataDisk?: Pick<CrashDeviceOptions, 'dropFlush'>;
+  readonly wrapMetadata?: (device: BlockDevice) => BlockDevice;
 }
 
 const VERBS: readonly PoolStep[0][] = [

@@ -95,7 +95,8 @@ class CrashPlayer {
   #options(): ThinPoolOptions {
     const { holes, skipBlockZeroing, waitsForSpace } = this.#each;
     const data = new BlockData(this.#data, { holes });
-    const common = { metadata: this.#metadata, data, skipBlockZeroing, cacheBlocks: 64 };
+    const metadata = this.#each.wrapMetadata?.(this.#metadata) ?? this.#metadata;
+    const common = { metadata, data, skipBlockZeroing, cacheBlocks: 64 };
     const space = { errorIfNoSpace: !waitsForSpace, noSpaceTimeoutMs: 0 };
     return { ...common, ...space, commitPeriodMs: 0, mappingCacheSlots: 16 };
   }

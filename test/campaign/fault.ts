@@ -26,7 +26,7 @@ export interface FaultCase {
 }
 
 /** Counts the calls of a script that nothing happens to. */
-async function countCalls({ script, options }: FaultCase): Promise<FaultDevice['calls']> {
+export async function countCalls({ script, options }: FaultCase): Promise<FaultDevice['calls']> {
   const device = new FaultDevice(emptyPool(SIZES.metadata, SIZES.data));
   await ThinPlayer.open(device, options).playAll(script);
   return device.calls;
@@ -69,8 +69,8 @@ async function goOn(
   await player.playAll(rest);
 }
 
-/** What is wrong with how a pool takes one fault. */
-async function problemOf({ script, options }: FaultCase, fault: Fault): Promise<string | undefined> {
+/** What is wrong with how a pool takes one fault; `undefined` when nothing is. */
+export async function faultProblem({ script, options }: FaultCase, fault: Fault): Promise<string | undefined> {
   const inner = emptyPool(SIZES.metadata, SIZES.data);
   const device = new FaultDevice(inner, { faults: [fault] });
   let player: ThinPlayer | undefined;
@@ -182,7 +182,7 @@ export const FAULT: Campaign = {
     for (const kind of CALL_KINDS) {
       for (let at = 0; at < calls[kind]; at += 1) {
         for (const fault of faultsAt(kind, at)) {
-          const problem = await problemOf(each, fault);
+          const problem = await faultProblem(each, fault);
           count(1);
           if (problem !== undefined) throw new Failure(problem, { fault, script });
         }

@@ -9,7 +9,7 @@ const CI_RUNS = 300;
 const NR_STEPS = 200;
 
 /** Plays a script in memory; a check at each tenth step where no transaction runs, and a comparison. */
-async function problemOf(script: StoreScript, options: StoreOptions): Promise<string | undefined> {
+export async function storeModelProblem(script: StoreScript, options: StoreOptions): Promise<string | undefined> {
   const player = new StorePlayer(new MemoryDevice({ nrBlocks: 0 }), options);
   try {
     player.open();
@@ -39,11 +39,11 @@ export const MODEL_STORE: Campaign = {
     const nrSteps = index < CI_RUNS ? NR_STEPS : 5 * NR_STEPS;
     const script = randomStoreScript(random, nrSteps, random.pick([5, 30, 300]));
     const options = { journalBlocks: random.pick([4, 8, 64]), cacheBytes: 4096 * random.pick([32, 64, 1024]) };
-    const problem = await problemOf(script, options);
+    const problem = await storeModelProblem(script, options);
     count(script.length);
     if (problem === undefined) return;
-    const fails = async (shorter: StoreScript) => (await problemOf(shorter, options)) !== undefined;
+    const fails = async (shorter: StoreScript) => (await storeModelProblem(shorter, options)) !== undefined;
     const smallest = await shrinkScript(script, fails, 300);
-    throw new Failure((await problemOf(smallest, options)) ?? problem, { options, script: smallest });
+    throw new Failure((await storeModelProblem(smallest, options)) ?? problem, { options, script: smallest });
   },
 };

@@ -5,7 +5,8 @@ import { emptyPool, playerOptions, poolProblem } from './thin-pool.ts';
 const CI_RUNS = 300;
 const NR_STEPS = 200;
 
-async function problemOf(
+/** What is wrong with what a pool says and commits; `undefined` when nothing is. */
+export async function modelProblem(
   script: ThinScript,
   sizes: { readonly metadata: number; readonly data: number },
   options: Parameters<typeof ThinPlayer.open>[1],
@@ -48,11 +49,11 @@ export const MODEL: Campaign = {
     };
     const script = randomThinScript(random, shape);
     const options = playerOptions(sizes.metadata, sizes.data, random);
-    const problem = await problemOf(script, sizes, options);
+    const problem = await modelProblem(script, sizes, options);
     count(script.length);
     if (problem === undefined) return;
-    const fails = async (shorter: ThinScript) => (await problemOf(shorter, sizes, options)) !== undefined;
+    const fails = async (shorter: ThinScript) => (await modelProblem(shorter, sizes, options)) !== undefined;
     const smallest = await shrinkScript(script, fails, 600);
-    throw new Failure((await problemOf(smallest, sizes, options)) ?? problem, { sizes, script: smallest });
+    throw new Failure((await modelProblem(smallest, sizes, options)) ?? problem, { sizes, script: smallest });
   },
 };

@@ -2,7 +2,7 @@
 
 import fc from 'fast-check';
 import { test } from 'vitest';
-import { replay } from '../replay.ts';
+import { replay, timeLimit } from '../replay.ts';
 import { type Step, StorePlayer } from './store-player.ts';
 
 const on = fc.nat(7);
@@ -77,24 +77,28 @@ const CONFIGURATIONS = [
   { cacheBytes: 1024 * 4096 },
 ];
 
-test('a store does what a model of plain maps does', async () => {
-  const property = fc.asyncProperty(
-    fc.constantFrom(...CONFIGURATIONS),
-    fc.array(fc.oneof({ weight: 5, arbitrary: step }, { weight: 1, arbitrary: others }), {
-      minLength: 5,
-      maxLength: 200,
-      size: 'max',
-    }),
-    async (configuration, steps) => {
-      const player = new StorePlayer(configuration);
-      for (const next of steps) {
-        await player.play(next);
-        player.compare();
-        player.check();
-      }
-      await player.settle();
-      await player.play({ do: 'readOnly' });
-    },
-  );
-  await fc.assert(property, replay('model', 40));
-}, 600_000);
+test(
+  'a store does what a model of plain maps does',
+  async () => {
+    const property = fc.asyncProperty(
+      fc.constantFrom(...CONFIGURATIONS),
+      fc.array(fc.oneof({ weight: 5, arbitrary: step }, { weight: 1, arbitrary: others }), {
+        minLength: 5,
+        maxLength: 200,
+        size: 'max',
+      }),
+      async (configuration, steps) => {
+        const player = new StorePlayer(configuration);
+        for (const next of steps) {
+          await player.play(next);
+          player.compare();
+          player.check();
+        }
+        await player.settle();
+        await player.play({ do: 'readOnly' });
+      },
+    );
+    await fc.assert(property, replay('model', 40));
+  },
+  timeLimit(300_000),
+);
