@@ -1,6 +1,7 @@
 import { bitmapCount, ENTRIES_PER_BITMAP, ERA_SUPERBLOCK, setBitmapCount } from '../format/index.ts';
 import type { BlockDevice } from '../io/index.ts';
 import type { EraPatient } from './era-patient.ts';
+import { type Doer as DoerOn, operate, pick, type Surgery } from './node-damage.ts';
 import type { Random } from './random.ts';
 
 /**
@@ -30,37 +31,12 @@ export const ERA_DAMAGES = [
   'longWriteset',
 ] as const;
 
-/** Changes blocks of an image and keeps account of them. */
-class Surgery {
-  readonly patient: EraPatient;
-  readonly touched = new Set<number>();
-
-  constructor(patient: EraPatient) {
-    this.patient = patient;
-  }
-
-  /** The word offset of a block that is about to be changed. */
-  open(block: number): number {
-    this.touched.add(block);
-    return this.patient.image.load(block);
-  }
-
-  /** Changes words of a block and seals it again. */
-  edit(block: number, change: (words: Uint32Array, base: number) => void): void {
-    change(this.patient.image.words, this.open(block));
-    this.patient.image.seal(block, this.patient.uses.get(block) ?? 'node');
-  }
-}
-
-type Doer = (surgery: Surgery, random: Random) => string | undefined;
-
-const pick = <T>(random: Random, from: readonly T[]): T | undefined =>
-  from.length === 0 ? undefined : random.pick(from);
+type Doer = DoerOn<EraPatient>;
 
 const superblockWord = (name: Parameters<typeof ERA_SUPERBLOCK.word>[0]): number => ERA_SUPERBLOCK.word(name);
 
 /** Changes the count of a metadata block that has the count `from`. */
-function changeCount(surgery: Surgery, random: Random, from: number, to: number): string | undefined {
+function changeCount(surgery: Surgery<EraPatient>, random: Random, from: number, to: number): string | undefined {
   const { patient } = surgery;
   const { image } = patient;
   const nrBlocks = Math.min(image.u64(image.load(0), superblockWord('metadataSpaceMapRoot')), ENTRIES_PER_BITMAP);
@@ -172,7 +148,7 @@ const DOERS: Record<EraDamage, Doer> = {
   },
 };
 
-function zero(surgery: Surgery, block: number | undefined, kind: string): string | undefined {
+function zero(surgery: Surgery<EraPatient>, block: number | undefined, kind: string): string | undefined {
   if (block === undefined) return undefined;
   const base = surgery.open(block);
   surgery.patient.image.words.fill(0, base, base + 1024);
@@ -219,20 +195,10 @@ const HOSTILE: readonly Doer[] = [
     const at = patient.image.load(from);
     const base = surgery.open(to);
     patient.image.words.copyWithin(base, at, at + 1024);
-    patient.image.seal(to, patient.uses.get(random.chance(0.5) ? from : to) ?? 'node');
+    surgery.seal(to, patient.useOf(random.chance(0.5) ? from : to));
     return `block ${to} is a copy of block ${from}`;
   },
 ];
-
-function operate(patient: EraPatient, device: BlockDevice, doer: Doer, random: Random): string | undefined {
-  const surgery = new Surgery(patient);
-  const text = doer(surgery, random);
-  for (const block of surgery.touched) {
-    if (text !== undefined) patient.image.store(block, device);
-    patient.image.forget(block);
-  }
-  return text;
-}
 
 /**
  * Does one kind of damage to era metadata.

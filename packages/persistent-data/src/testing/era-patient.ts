@@ -1,5 +1,6 @@
 import { ERA_SUPERBLOCK } from '../format/index.ts';
 import type { BlockDevice } from '../io/index.ts';
+import { type Patient, valueWord } from './node-damage.ts';
 import { type BlockUse, RawImage } from './raw-image.ts';
 
 /** Trees of era metadata. `writesets`: that of archived writesets. `eras`, `bits`: those of the era array and of bitsets. */
@@ -10,7 +11,7 @@ const word = (name: Parameters<typeof ERA_SUPERBLOCK.word>[0]): number => ERA_SU
 /**
  * Sound era metadata, looked through once by a plain walk that shares no code with the library: what each block in use is, for doing damage to it.
  */
-export class EraPatient {
+export class EraPatient implements Patient {
   readonly device: BlockDevice;
   readonly image: RawImage;
   /** What each block in use is used as. */
@@ -36,9 +37,13 @@ export class EraPatient {
     this.#walk(this.image.u64(base, map + 6), 'counts', () => undefined);
   }
 
+  useOf(block: number): BlockUse {
+    return this.uses.get(block) ?? 'node';
+  }
+
   /** The place of value `i` of the node at `base`, in words. */
   valueWord(base: number, i: number): number {
-    return 8 + 2 * this.image.u32(base, 5) + (i * this.image.u32(base, 6)) / 4;
+    return valueWord(this.image, base, i);
   }
 
   get allNodes(): readonly number[] {

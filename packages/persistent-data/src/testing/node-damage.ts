@@ -24,14 +24,18 @@ export const NODE_DAMAGES = [
   'keyOrder',
 ] as const;
 
-/** Sound metadata, read once, that damage is done to: what is in use, and what as. */
-export interface NodePatient {
+/** Sound metadata, read once, that damage is done to. */
+export interface Patient {
   readonly image: RawImage;
+  /** What a block is sealed as. */
+  useOf(block: number): BlockUse;
+}
+
+/** A patient whose nodes are known: what is in use, and what as. */
+export interface NodePatient extends Patient {
   /** All blocks in use. */
   readonly blocks: readonly number[];
   readonly allNodes: readonly number[];
-  /** What a block is sealed as. */
-  useOf(block: number): BlockUse;
   /** Nodes with at least so many entries, as the disk has them: internal ones, leaves, or both. */
   nodesWith(nrEntries: number, isInternal: boolean | undefined): readonly number[];
   /** Nodes with two entries or more that refer to nodes. */
@@ -39,12 +43,12 @@ export interface NodePatient {
 }
 
 /** Changes blocks of an image and keeps account of them. */
-export class Surgery<Patient extends NodePatient = NodePatient> {
-  readonly patient: Patient;
+export class Surgery<P extends Patient = NodePatient> {
+  readonly patient: P;
   readonly image: RawImage;
   readonly #touched = new Set<number>();
 
-  constructor(patient: Patient) {
+  constructor(patient: P) {
     this.patient = patient;
     this.image = patient.image;
   }
@@ -59,6 +63,12 @@ export class Surgery<Patient extends NodePatient = NodePatient> {
     this.image.seal(block, use);
   }
 
+  /** Changes words of a block and seals it again. */
+  edit(block: number, change: (words: Uint32Array, base: number) => void): void {
+    change(this.image.words, this.open(block));
+    this.seal(block);
+  }
+
   /** Puts what was changed onto a device, and makes the image sound again. */
   end(device: BlockDevice | undefined): void {
     for (const block of this.#touched) {
@@ -69,16 +79,13 @@ export class Surgery<Patient extends NodePatient = NodePatient> {
 }
 
 /** Does one thing to a patient; says what was done, or nothing where it cannot be done. */
-export type Doer<Patient extends NodePatient = NodePatient> = (
-  surgery: Surgery<Patient>,
-  random: Random,
-) => string | undefined;
+export type Doer<P extends Patient = NodePatient> = (surgery: Surgery<P>, random: Random) => string | undefined;
 
 /** Operates, and writes what was changed onto a device with the content of the patient's. */
-export function operate<Patient extends NodePatient>(
-  patient: Patient,
+export function operate<P extends Patient>(
+  patient: P,
   device: BlockDevice,
-  doer: Doer<Patient>,
+  doer: Doer<P>,
   random: Random,
 ): string | undefined {
   const surgery = new Surgery(patient);
@@ -87,7 +94,7 @@ export function operate<Patient extends NodePatient>(
   return text;
 }
 
-export const pick = (random: Random, from: readonly number[]): number | undefined =>
+export const pick = <T>(random: Random, from: readonly T[]): T | undefined =>
   from.length === 0 ? undefined : random.pick(from);
 
 /** The place of value `i` of the node at `base`, in words. */
