@@ -3,6 +3,7 @@
 import { createRequire } from 'node:module';
 import type { SingleBar } from 'cli-progress';
 import { monotonicMs } from 'persistent-data/base';
+import { timeLeft } from './time-left.ts';
 
 /** How far long work has come. */
 export interface Progress {
@@ -54,7 +55,7 @@ class Bar implements Progress {
   #last = 0;
 
   constructor(unit: string) {
-    const format = `{bar} {percentage}%  {value}/{total} ${unit}  {rate} ${unit}/s  {eta_formatted} left`;
+    const format = `{bar} {percentage}%  {value}/{total} ${unit}  {rate} ${unit}/s  {left} left`;
     // Loaded where a bar can be shown: it takes some milliseconds, which every start would.
     const { SingleBar: Shown } = createRequire(import.meta.url)('cli-progress') as typeof import('cli-progress');
     this.#bar = new Shown({ format, stream: process.stderr, clearOnComplete: true, hideCursor: true });
@@ -67,10 +68,10 @@ class Bar implements Progress {
     const rate = Math.round((done * 1000) / (now - this.#begin));
     if (shown !== this) {
       shown = this;
-      this.#bar.start(total, done, { rate });
+      this.#bar.start(total, done, { rate, left: timeLeft(now - this.#begin, done, total) });
     }
     this.#bar.setTotal(total);
-    this.#bar.update(done, { rate });
+    this.#bar.update(done, { rate, left: timeLeft(now - this.#begin, done, total) });
   }
 
   end(): void {

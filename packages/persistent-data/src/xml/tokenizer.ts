@@ -86,7 +86,7 @@ export class XmlTokenizer {
     const { lines = [] } = this.#handler;
     const memory = lines.length === 0 ? undefined : lineMemory();
     if (memory === undefined) return;
-    this.#window.moveTo(memory.buffer as ArrayBuffer);
+    this.#window.moveTo(memory.buffer);
     for (const line of lines) line.readRuns(memory);
   }
 
