@@ -21,6 +21,16 @@ test('a slot holds its block until another one takes it', () => {
   expect(table.nrCached).toBe(4);
 });
 
+test('slots are taken in order of their places, so that memory is touched as far as it is used', () => {
+  const table = new SlotTable(100);
+  expect([5, 6, 7].map((b) => table.take(b, neverDirty))).toEqual([0, 1, 2]);
+  expect([table.nrCached, table.validators.length]).toEqual([3, 3]);
+  table.drop(1);
+  expect([8, 9].map((b) => table.take(b, neverDirty))).toEqual([1, 3]);
+  table.reset();
+  expect([table.nrCached, table.validators.length, table.take(5, neverDirty)]).toEqual([0, 0, 0]);
+});
+
 test('a dirty victim is handed over before its slot is reused', () => {
   const table = new SlotTable(2);
   for (const b of [1, 2]) {

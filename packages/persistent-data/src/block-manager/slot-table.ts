@@ -18,13 +18,16 @@ export class SlotTable {
   readonly slab: Slab;
   readonly capacity: number;
   readonly blockOf: Uint32Array;
-  readonly validators: (BlockValidator | undefined)[];
+  readonly validators: (BlockValidator | undefined)[] = [];
   readonly #map = new BlockMap();
   readonly #queues: CacheQueues;
   /** Per slot: 0, the number of read locks, or -1 for a write lock. */
   readonly #locks: Int32Array;
   readonly #dirty: Uint8Array;
+  /** Slots that were given back. */
   readonly #free: number[] = [];
+  /** The first slot that was never taken: memory beyond it was not touched, neither blocks nor what is noted of them. */
+  #nrTaken = 0;
   /** Slots that are dirty, and some that were; `#listed` says which are in it. */
   #dirtySlots: number[] = [];
   readonly #listed: Uint8Array;
@@ -38,12 +41,10 @@ export class SlotTable {
     this.capacity = capacity;
     this.slab = Slab.ofSize(capacity * METADATA_BLOCK_SIZE);
     this.blockOf = new Uint32Array(capacity);
-    this.validators = new Array<BlockValidator | undefined>(capacity).fill(undefined);
     this.#queues = new CacheQueues(capacity);
     this.#locks = new Int32Array(capacity);
     this.#dirty = new Uint8Array(capacity);
     this.#listed = new Uint8Array(capacity);
-    this.#freeAll();
   }
 
   get nrLocked(): number {
@@ -55,7 +56,7 @@ export class SlotTable {
   }
 
   get nrCached(): number {
-    return this.capacity - this.#free.length;
+    return this.#nrTaken - this.#free.length;
   }
 
   /** The slot of block `b`, or a negative number. */
@@ -86,7 +87,7 @@ export class SlotTable {
 
   /** A slot for block `b`, which is not cached; content undefined. A dirty victim is handed to `clean` first, which writes it out. */
   take(b: number, clean: (victim: number) => void): number {
-    let slot = this.#free.pop();
+    let slot = this.#free.pop() ?? (this.#nrTaken < this.capacity ? this.#nrTaken++ : undefined);
     if (slot === undefined) {
       slot = this.#queues.victim(this.#slotState);
       assert(slot >= 0, 'some block of the cache is not locked');
@@ -190,7 +191,7 @@ export class SlotTable {
 
   /** Forgets the blocks from number `begin` on. */
   forgetFrom(begin: number): void {
-    for (let slot = 0; slot < this.capacity; slot++) {
+    for (let slot = 0; slot < this.#nrTaken; slot++) {
       const b = this.blockOf[slot]!;
       if (b >= begin && this.#map.slot(b) === slot) this.drop(slot);
     }
@@ -198,7 +199,7 @@ export class SlotTable {
 
   /** Frees all dirty slots, and takes back all locks. */
   forgetDirty(): void {
-    this.#locks.fill(NOBODY);
+    this.#locks.fill(NOBODY, 0, this.#nrTaken);
     this.#nrLocked = 0;
     for (const slot of this.dirtySlots()) this.drop(slot);
   }
@@ -207,15 +208,16 @@ export class SlotTable {
   reset(): void {
     this.#map.clear();
     this.#queues.clear();
-    this.#locks.fill(NOBODY);
-    this.#dirty.fill(0);
-    this.#listed.fill(0);
-    this.validators.fill(undefined);
+    this.#locks.fill(NOBODY, 0, this.#nrTaken);
+    this.#dirty.fill(0, 0, this.#nrTaken);
+    this.#listed.fill(0, 0, this.#nrTaken);
+    this.validators.length = 0;
+    this.#free.length = 0;
+    this.#nrTaken = 0;
     this.#dirtySlots = [];
     this.#nrLocked = 0;
     this.#nrDirty = 0;
     this.#evictions = 0;
-    this.#freeAll();
   }
 
   #cleanVictim(slot: number, clean: (victim: number) => void): void {
@@ -226,10 +228,5 @@ export class SlotTable {
       if (this.#map.slot(this.blockOf[slot]!) === slot) this.#queues.add(slot, true);
       throw error;
     }
-  }
-
-  #freeAll(): void {
-    this.#free.length = 0;
-    for (let slot = this.capacity - 1; slot >= 0; slot--) this.#free.push(slot);
   }
 }
