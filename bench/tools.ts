@@ -10,9 +10,9 @@
  */
 
 import { existsSync } from 'node:fs';
-import { cpus, loadavg } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
+import { machineNow } from './machine.ts';
 import { CACHE } from './tools/cache.ts';
 import { ERA } from './tools/era.ts';
 import type { ToolFamily, ToolRow } from './tools/family.ts';
@@ -75,7 +75,7 @@ function measureRow(family: ToolFamily, row: ToolRow): RowResult {
     .slice(1)
     .map((word) => inputs.resolve(word));
   const samples = new Map<string, Sample[]>();
-  const load = loadavg()[0]!;
+  const host = machineNow();
   for (let round = 0; round < runs; round++) {
     for (const [name, program] of programs(row, argv)) {
       inputs.clean();
@@ -85,13 +85,6 @@ function measureRow(family: ToolFamily, row: ToolRow): RowResult {
   }
   inputs.clean();
   const { ours, ...peers } = Object.fromEntries([...samples].map(([name, each]) => [name, summarise(each)]));
-  const host = {
-    cpu: cpus()[0]?.model ?? '',
-    cores: cpus().length,
-    node: process.version,
-    load,
-    date: new Date().toISOString(),
-  };
   const { name, about, call } = row;
   return {
     version: 1,

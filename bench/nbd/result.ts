@@ -1,4 +1,4 @@
-import { cpus, loadavg } from 'node:os';
+import { type Machine, machineNow } from '../machine.ts';
 
 /** What all runs of one server gave. */
 export interface Figure {
@@ -35,13 +35,7 @@ export interface RowResult extends Outcome {
   /** Of medians: ours without the peer's, in milliseconds. */
   readonly aboveMs?: number;
   readonly isReached: boolean;
-  readonly host: {
-    readonly cpu: string;
-    readonly cores: number;
-    readonly node: string;
-    readonly load: number;
-    readonly date: string;
-  };
+  readonly host: Machine;
 }
 
 /** A line for a row. */
@@ -62,13 +56,7 @@ export function resultOf(row: string, about: string, outcome: Outcome): RowResul
     ...(ratio === undefined ? {} : { ratio: Math.round(ratio * 100) / 100 }),
     ...(aboveMs === undefined ? {} : { aboveMs: Math.round(aboveMs * 100) / 100 }),
     isReached: reached.every(Boolean),
-    host: {
-      cpu: cpus()[0]?.model ?? '',
-      cores: cpus().length,
-      node: process.version,
-      load: loadavg()[0]!,
-      date: new Date().toISOString(),
-    },
+    host: machineNow(),
   };
 }
 

@@ -1,3 +1,4 @@
+import type { Machine } from '../machine.ts';
 import type { Figures } from './measure.ts';
 
 /** A line of `npm run bench -- tools --json`. Times are in milliseconds, memory in MiB. */
@@ -21,13 +22,7 @@ export interface RowResult {
   readonly aboveNodeMs?: number;
   readonly aboveNodeGoalMs?: number;
   readonly isReached?: boolean;
-  readonly host: {
-    readonly cpu: string;
-    readonly cores: number;
-    readonly node: string;
-    readonly load: number;
-    readonly date: string;
-  };
+  readonly host: Machine;
 }
 
 /** A table for people, in Markdown. */
