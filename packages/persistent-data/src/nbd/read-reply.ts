@@ -8,13 +8,9 @@ import { ALLOCATION, COMMAND_FLAGS, CONTEXTS } from './protocol.ts';
 import { replyDone } from './reply.ts';
 import { chunkHeadSize, dataHeadSize, putDataHead, putHole, type Request } from './reply-head.ts';
 import type { Target } from './request-check.ts';
-import type { TurnQueue } from './turn-queue.ts';
 
 /** Reads from this length on are asked for holes first: below it a hole costs less to send than to look up. */
 const SPARSE_BYTES = 32 * 1024;
-
-/** Of a longer read only this much is done at once while the client has replies to take. */
-const SLICE_BYTES = 256 * 1024;
 
 /** Most pieces of data and holes in one reply. */
 const MAX_PIECES = 128;
@@ -32,7 +28,6 @@ export interface ReadContext {
   readonly outbox: Outbox;
   readonly pool: BufferPool;
   readonly share: BudgetShare;
-  readonly turns: TurnQueue;
 }
 
 /**
@@ -81,38 +76,7 @@ function readSmall({ target, outbox }: ReadContext, request: Request): Answer {
 
 function readLarge(context: ReadContext, request: Request): Answer {
   const { offset, length } = request;
-  const { outbox } = context;
-  if (length <= SLICE_BYTES || !outbox.isSending)
-    return readSparse(context, request, [{ offset, length, isHole: false }]);
-  return readInSlices(context, request);
-}
-
-/**
- * Reads a slice in each turn of the event loop. While earlier replies wait for room in the socket, which holds about one slice, what was read for this one would
- * keep them, and the client who takes them, waiting.
- */
-function readInSlices(context: ReadContext, request: Request): Promise<void> {
-  const { target, pool, share, turns } = context;
-  const { offset, length } = request;
-  const buffer = pool.take(length);
-  share.add(length);
-  let at = 0;
-  const slice = (): Answer => {
-    const end = Math.min(at + SLICE_BYTES, length);
-    const waiting = target.export.read(offset + at, buffer.subarray(at, end));
-    at = end;
-    return waiting;
-  };
-  return turns
-    .run(slice, () => at === length)
-    .then(
-      () => putPieces(context, request, [{ offset, length, isHole: false }], buffer),
-      (error: unknown) => {
-        share.give(length);
-        pool.give(buffer);
-        throw toNbdError(error);
-      },
-    );
+  return readSparse(context, request, [{ offset, length, isHole: false }]);
 }
 
 /** Reads the pieces that have data into one buffer, and sends them from there. */

@@ -319,53 +319,6 @@ test('a request that waits for nothing but its flush keeps no memory', async () 
   }
 });
 
-describe('a long read while the client has replies to take', () => {
-  const MIB = 1 << 20;
-  const reads = (served: ModelExport) => served.calls.filter(({ kind }) => kind === 'read').map(({ length }) => length);
-
-  test('is done in slices, with others between them, and answered as a whole', async () => {
-    const { served, probe } = open('structured');
-    await new Promise(setImmediate);
-    served.bytes.set(Uint8Array.from({ length: MIB }, (_, i) => (i * 7) % 251));
-    probe.hold();
-    const read = (cookie: number, offset: number, length: number) =>
-      probe.receive(nbdRequest({ type: C.read, flags: F.df, cookie, offset, length, extended: false }));
-    read(1, 0, 300 * 1024);
-    read(2, 1000, MIB - 1000);
-    read(3, 512, 512);
-    expect(reads(served)).toEqual([300 * 1024, 512]);
-    for (let i = 0; i < 6; i++) await new Promise(setImmediate);
-    expect(reads(served).slice(2)).toEqual([...Array<number>(3).fill(256 * 1024), MIB - 1000 - 3 * 256 * 1024]);
-    probe.release();
-    await new Promise(setImmediate);
-    const head = dataHeadSize({ structured: true, extended: false });
-    const sent = probe.take().subarray(head + 300 * 1024 + head + 512);
-    expect(Buffer.compare(sent.subarray(head), served.bytes.subarray(1000))).toBe(0);
-    expect([probe.session.nrInFlight, probe.session.heldBytes]).toEqual([0, 0]);
-  });
-
-  test.each(['fails', 'goes'])('gives its memory back when it %s', async (how) => {
-    let nrReads = 0;
-    const before = () => {
-      if (++nrReads === 3 && how === 'fails') throw new NbdError('EIO', 'a test');
-    };
-    const { probe } = open('structured', { before });
-    await new Promise(setImmediate);
-    probe.hold();
-    for (const cookie of [1, 2, 3]) {
-      probe.receive(nbdRequest({ type: C.read, flags: F.df, cookie, length: MIB, extended: false }));
-    }
-    await new Promise(setImmediate);
-    expect(nrReads).toBe(2);
-    if (how === 'goes') probe.session.onGone();
-    for (let i = 0; i < 12; i++) await new Promise(setImmediate);
-    expect(nrReads).toBe(how === 'goes' ? 2 : 7);
-    probe.release();
-    await new Promise(setImmediate);
-    expect([probe.session.nrInFlight, probe.session.heldBytes]).toEqual([0, 0]);
-  });
-});
-
 test('a read asks for holes only where that pays, and goes on when nobody knows', () => {
   const served = new ModelExport({ size: SIZE });
   const target = newTarget(served, { structured: true, extended: false }, []);

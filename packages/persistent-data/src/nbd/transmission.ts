@@ -15,12 +15,11 @@ import {
   REQUEST_MAGIC,
   SIZES,
 } from './protocol.ts';
-import { type ReadContext, readAndReply } from './read-reply.ts';
+import { readAndReply } from './read-reply.ts';
 import { type ContextExtents, replyDone, replyError, replyExtents } from './reply.ts';
 import type { Request } from './reply-head.ts';
 import { changesExport, checkRequest, type Target } from './request-check.ts';
 import { StreamParser } from './stream-parser.ts';
-import { TurnQueue } from './turn-queue.ts';
 import { getU16, getU32, getU64 } from './wire.ts';
 
 /** Replies beyond this many bytes are to leave before more requests are begun. */
@@ -57,7 +56,6 @@ export class Transmission extends StreamParser {
   readonly #target: Target;
   readonly #export: NbdExport;
   readonly #outbox: Outbox;
-  readonly #reading: ReadContext;
   #nrInFlight = 0;
   /** The request whose payload is being received, and the pool's buffer that it goes to when it comes in several pieces. */
   #request: Request | undefined;
@@ -73,7 +71,6 @@ export class Transmission extends StreamParser {
     this.#target = options.target;
     this.#export = options.target.export;
     this.#outbox = options.outbox;
-    this.#reading = { ...options, turns: new TurnQueue() };
     this.expect(options.target.form.extended ? SIZES.extendedRequest : SIZES.request);
   }
 
@@ -103,7 +100,6 @@ export class Transmission extends StreamParser {
   abandon(): void {
     this.#isOver = true;
     this.halt();
-    this.#reading.turns.stop();
     if (this.#buffer !== undefined) this.#giveBack(this.#buffer, this.#request!.length);
     this.#buffer = undefined;
   }
@@ -268,7 +264,7 @@ export class Transmission extends StreamParser {
 
   #perform(request: Request, payload: Uint8Array | undefined, ids: number[] | undefined): Answer {
     const { type, length } = request;
-    if (type === COMMANDS.read) return readAndReply(this.#reading, request);
+    if (type === COMMANDS.read) return readAndReply(this.#options, request);
     if (type === COMMANDS.blockStatus) return this.#blockStatus(request, ids ?? [...this.#target.contexts.keys()]);
     let waiting = undefined as Answer;
     if (type === COMMANDS.flush) waiting = this.#export.flush();
@@ -331,8 +327,8 @@ export class Transmission extends StreamParser {
   /** The export failed. */
   #fail(request: Request, cause: unknown): void {
     const error = toNbdError(cause);
-    // ENOTSUP answers a wish for speed, and others say so themselves when they mean to. Of ESHUTDOWN the end of a connection tells.
-    if (error.errno !== 'ENOTSUP' && error.errno !== 'ESHUTDOWN') this.#options.onFailure(request, error);
+    // ENOTSUP answers a wish for speed, and others say so themselves when they mean to.
+    if (error.errno !== 'ENOTSUP') this.#options.onFailure(request, error);
     this.#refuse(request, error);
   }
 
