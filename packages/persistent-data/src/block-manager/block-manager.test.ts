@@ -605,3 +605,44 @@ describe('options', () => {
     expect(new BlockManager(new MemoryDevice({ nrBlocks: 8 })).capacity).toBe(16384);
   });
 });
+
+describe('a block that is moved', () => {
+  test('is the same place under another number; the disk keeps the one that it was', () => {
+    const { manager, device } = filled(8);
+    const from = manager.read(3, BITMAP_VALIDATOR);
+    const base = manager.writeLockMoved(5, 3, BITMAP_VALIDATOR);
+    expect([base, manager.blockAt(base), manager.isCached(3), manager.isCached(5)]).toEqual([from, 5, false, true]);
+    manager.slab.words[base + VALUE] = 33;
+    manager.unlock(base);
+    expect([get(manager, 3), get(manager, 5)]).toEqual([3, 33]);
+    manager.flush();
+    expect([onDisk(device, 3), onDisk(device, 5)]).toEqual([3, 33]);
+  });
+
+  test('may be on the disk only, and go where another one is cached', () => {
+    const { manager } = filled(8);
+    change(manager, 6, 66);
+    const base = manager.writeLockMoved(6, 2, BITMAP_VALIDATOR);
+    expect(manager.slab.words[base + VALUE]).toBe(2);
+    manager.unlock(base);
+    expect([get(manager, 6), get(manager, 2), manager.statistics.dirty]).toEqual([2, 2, 1]);
+    manager.forgetDirty();
+    expect(get(manager, 6)).toBe(6);
+  });
+
+  test('is neither dirty nor locked', () => {
+    const { manager } = filled(8);
+    change(manager, 1, 11);
+    expect(manager.writeLockMoved(5, 1, BITMAP_VALIDATOR)).toBe(-1);
+    const base = manager.readLock(2, BITMAP_VALIDATOR);
+    expect(manager.writeLockMoved(5, 2, BITMAP_VALIDATOR)).toBe(-1);
+    expect([get(manager, 1), get(manager, 5)]).toEqual([11, 5]);
+    expect(() => manager.writeLockMoved(2, 3, BITMAP_VALIDATOR)).toThrow('in use already');
+    manager.unlock(base);
+    expect(() => manager.writeLockMoved(8, 3, BITMAP_VALIDATOR)).toThrow('the device has 8 blocks');
+    expect(() => manager.writeLockMoved(5, 3, NODE_VALIDATOR)).toThrow(CorruptionError);
+    manager.setReadOnly();
+    expect(() => manager.writeLockMoved(5, 3, BITMAP_VALIDATOR)).toThrow(ReadOnlyError);
+    expect([get(manager, 3), get(manager, 5), manager.nrLocked]).toEqual([3, 5, 0]);
+  });
+});

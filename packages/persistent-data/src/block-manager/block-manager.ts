@@ -1,13 +1,7 @@
-import {
-  assert,
-  CorruptionError,
-  type PersistentDataError,
-  ReadOnlyError,
-  type Slab,
-  UnsupportedError,
-} from '../base/index.ts';
+import { assert, type PersistentDataError, ReadOnlyError, type Slab, UnsupportedError } from '../base/index.ts';
 import { type BlockValidator, WORD_SHIFT, WORDS_PER_BLOCK } from '../format/index.ts';
 import type { BlockDevice } from '../io/index.ts';
+import { otherKind, outsideDevice } from './block-errors.ts';
 import { LatchedDevice } from './latched-device.ts';
 import { SlotTable } from './slot-table.ts';
 import type { BlockManagerStatistics } from './statistics.ts';
@@ -156,7 +150,8 @@ export class BlockManager {
     const slot = b < this.#nrBlocks ? slots.slotOf(b) : -1;
     if (slot < 0) return this.#miss(b, validator);
     if (slots.isWriteLocked(slot)) throw slots.usedTwice(slot);
-    if (slots.validators[slot] !== validator) this.#refuseKind(b, slot, validator);
+    const known = slots.validators[slot];
+    if (known !== validator) throw otherKind(b, known?.kind, validator.kind);
     slots.touch(slot);
     this.#hits++;
     return slot * WORDS_PER_BLOCK;
@@ -208,12 +203,29 @@ export class BlockManager {
   /** As {@link writeLockZero}, but the content is undefined: for a caller who overwrites all of it. */
   writeLockFresh(b: number, validator: BlockValidator): number {
     this.#refuseIfReadOnly(b);
-    if (!(b < this.#nrBlocks)) throw this.#outside(b, validator.kind);
+    if (!(b < this.#nrBlocks)) throw outsideDevice(b, validator.kind, this.#nrBlocks);
     let slot = this.#slots.slotOf(b);
     if (slot < 0) slot = this.#slots.take(b, this.#clean);
     this.#slots.lockForWriting(slot);
     this.#slots.validators[slot] = validator;
     return slot * WORDS_PER_BLOCK;
+  }
+
+  /**
+   * As {@link writeLockFresh}, with the content of block `from`, which the disk has and which is not wanted soon: its place in memory becomes that of `b`.
+   * Saves a copy of 4 KiB into memory that is mostly touched for the first time (bench: `kv`, random overwrite).
+   *
+   * @returns -1 when that can't be, because `from` is dirty or locked: then nothing has happened.
+   */
+  writeLockMoved(b: number, from: number, validator: BlockValidator): number {
+    this.#refuseIfReadOnly(b);
+    if (!(b < this.#nrBlocks)) throw outsideDevice(b, validator.kind, this.#nrBlocks);
+    const base = this.read(from, validator);
+    const slot = base >>> WORD_SHIFT;
+    if (this.#slots.isDirty(slot) || this.#slots.isLocked(slot)) return -1;
+    this.#slots.rename(slot, b);
+    this.#slots.lockForWriting(slot);
+    return base;
   }
 
   /** Gives back one lock on the block at `base`. */
@@ -301,7 +313,7 @@ export class BlockManager {
 
   #miss(b: number, validator: BlockValidator): number {
     this.#device.refuseIfFailed('read');
-    if (!(b < this.#nrBlocks)) throw this.#outside(b, validator.kind);
+    if (!(b < this.#nrBlocks)) throw outsideDevice(b, validator.kind, this.#nrBlocks);
     this.#misses++;
     const slot = this.#slots.take(b, this.#clean);
     const base = slot * WORDS_PER_BLOCK;
@@ -367,23 +379,6 @@ export class BlockManager {
       this.#device.write(begin, buffers);
     }
     for (const slot of slots) table.markClean(slot);
-  }
-
-  #refuseKind(b: number, slot: number, validator: BlockValidator): never {
-    const found = this.#slots.validators[slot]?.kind ?? 'unknown';
-    throw new CorruptionError(`Cannot read ${validator.kind} block ${b}: it is a ${found} block`, {
-      block: b,
-      kind: validator.kind,
-      field: 'kind',
-      found,
-      expected: validator.kind,
-    });
-  }
-
-  #outside(b: number, kind: string): CorruptionError {
-    const message = `Cannot read ${kind} block ${b}: the device has ${this.#nrBlocks} blocks`;
-    const expected = `below ${this.#nrBlocks}`;
-    return new CorruptionError(message, { block: b, kind, field: 'blocknr', found: b, expected });
   }
 
   #refuseIfReadOnly(b: number): void {

@@ -143,7 +143,7 @@ test('a block that is read again soon after its eviction is remembered, one much
 
 test('the lists of dirty, locked and free slots agree with a plain model', () => {
   const step = fc.record({
-    what: fc.constantFrom('take', 'write', 'read', 'unlock', 'clean', 'drop', 'reset', 'dirty'),
+    what: fc.constantFrom('take', 'write', 'read', 'unlock', 'clean', 'drop', 'rename', 'reset', 'dirty'),
     b: fc.nat(11),
   });
   fc.assert(
@@ -185,6 +185,16 @@ test('the lists of dirty, locked and free slots agree with a plain model', () =>
         } else if (what === 'drop') {
           table.drop(slot);
           model.delete(b);
+        } else if (what === 'rename' && block.locks === 0) {
+          const to = (b + 1) % 12;
+          if (model.get(to) !== undefined && model.get(to)!.locks !== 0) {
+            expect(() => table.rename(slot, to)).toThrow(CorruptionError);
+          } else {
+            table.rename(slot, to);
+            expect([table.slotOf(to), table.slotOf(b) < 0, table.blockOf[slot]]).toEqual([slot, true, to]);
+            model.delete(b);
+            model.set(to, block);
+          }
         }
         const all = [...model.values()];
         expect(table.nrCached).toBe(model.size);

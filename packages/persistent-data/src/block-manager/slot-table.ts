@@ -104,6 +104,18 @@ export class SlotTable {
     return slot;
   }
 
+  /** Makes what a slot holds the content of block `b`; the block that it was is not cached any more. @throws {CorruptionError} when `b` is locked. */
+  rename(slot: number, b: number): void {
+    const old = this.#map.slot(b);
+    if (old >= 0) {
+      if (this.#locks[old] !== NOBODY) throw this.usedTwice(old);
+      this.drop(old);
+    }
+    this.#map.set(this.blockOf[slot]!, -1);
+    this.#map.set(b, slot);
+    this.blockOf[slot] = b;
+  }
+
   /** Frees a slot, whatever it holds. */
   drop(slot: number): void {
     if (this.#locks[slot] !== NOBODY) this.#nrLocked -= Math.abs(this.#locks[slot]!);

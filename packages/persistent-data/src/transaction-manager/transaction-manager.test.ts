@@ -11,7 +11,7 @@ import {
 } from '../base/index.ts';
 import { BlockManager } from '../block-manager/index.ts';
 import { Btree } from '../btree/index.ts';
-import { BITMAP_VALIDATOR, NODE_VALIDATOR } from '../format/index.ts';
+import { BITMAP_VALIDATOR, NODE_FLAG_LEAF, NODE_VALIDATOR, NodeView } from '../format/index.ts';
 import { MemoryDevice } from '../io/index.ts';
 import { CoreSpaceMap } from '../space-map/index.ts';
 import { CrashDevice, FaultDevice } from '../testing/index.ts';
@@ -418,4 +418,31 @@ test('a manager may make its own space map, and reads through the block manager'
   tm.unlock(base);
   const again = tm.readLock(blockManager.blockAt(base), NODE_VALIDATOR);
   expect([again, blockManager.nrLocked]).toEqual([base, 1]);
+});
+
+test('a shadow of a node that nobody shares takes its place in memory; the disk has the node as it was', () => {
+  const { tm, blockManager } = fixture();
+  const fill = (base: number, entry: number) => {
+    const node = new NodeView(blockManager.slab, base);
+    node.setHeader(NODE_FLAG_LEAF, 1, 8);
+    node.setKey(0, 0, entry);
+    tm.unlock(base);
+    return blockManager.blockAt(base);
+  };
+  const keyOf = (b: number) => new NodeView(blockManager.slab, tm.read(b, NODE_VALIDATOR)).keyLow(0);
+  const nodes = [1, 2, 3].map((key) => fill(tm.newBlock(NODE_VALIDATOR), key));
+  const [plain, shared, held] = nodes as [number, number, number];
+  tm.inc(shared);
+  tm.preCommit();
+  tm.commit(blockManager.writeLockZero(0, BITMAP_VALIDATOR));
+  const place = tm.read(plain, NODE_VALIDATOR);
+  const lock = tm.readLock(held, NODE_VALIDATOR);
+  const copies = nodes.map((b) => fill(tm.shadow(b, NODE_VALIDATOR), 10 + b));
+  tm.unlock(lock);
+  expect(nodes.map((b) => blockManager.isCached(b))).toEqual([false, true, true]);
+  expect(tm.read(copies[0]!, NODE_VALIDATOR)).toBe(place);
+  expect([...nodes, ...copies].map(keyOf)).toEqual([1, 2, 3, ...nodes.map((b) => 10 + b)]);
+  // What was not committed is forgotten, and the commit is whole.
+  blockManager.forgetDirty();
+  expect(nodes.map(keyOf)).toEqual([1, 2, 3]);
 });

@@ -1,10 +1,13 @@
 import { assert, ReadOnlyError, StateError } from '../base/index.ts';
 import type { BlockManager } from '../block-manager/index.ts';
-import { type BlockValidator, WORDS_PER_BLOCK } from '../format/index.ts';
+import { type BlockValidator, NODE_VALIDATOR, WORDS_PER_BLOCK } from '../format/index.ts';
 import type { SpaceMap } from '../space-map/index.ts';
 import { NonBlockingClone } from './non-blocking-clone.ts';
 import { PrefetchSet } from './prefetch-set.ts';
 import { ShadowSet } from './shadow-set.ts';
+
+/** What `writeLockMoved` answers where a block can't be moved. */
+const NOT_MOVED = -1;
 
 /** What reads blocks: a transaction manager, or its non-blocking clone. */
 export interface BlockReader {
@@ -123,14 +126,23 @@ export class TransactionManager implements BlockReader {
     const b = spaceMap.newBlock();
     // The caller is about to replace its reference to the original by one to the copy.
     spaceMap.decRange(original, original + 1);
-    const from = blockManager.readLock(original, validator);
-    const to = blockManager.writeLockFresh(b, validator);
-    blockManager.slab.words.copyWithin(to, from, from + WORDS_PER_BLOCK);
-    blockManager.unlock(from);
+    // An old node that nobody else refers to is wanted by a rollback at most. Old bitmaps are: who looks for a free block reads them.
+    const moved =
+      !shared && validator === NODE_VALIDATOR ? blockManager.writeLockMoved(b, original, validator) : NOT_MOVED;
+    const to = moved === NOT_MOVED ? this.#duplicate(original, b, validator) : moved;
     this.#shadows.add(b);
     // Counting may have shadowed other blocks meanwhile.
     this.shadowWasShared = shared;
     this.trace?.({ event: 'shadow', from: original, to: b, kind: validator.kind, shared });
+    return to;
+  }
+
+  #duplicate(original: number, b: number, validator: BlockValidator): number {
+    const { blockManager } = this;
+    const from = blockManager.readLock(original, validator);
+    const to = blockManager.writeLockFresh(b, validator);
+    blockManager.slab.words.copyWithin(to, from, from + WORDS_PER_BLOCK);
+    blockManager.unlock(from);
     return to;
   }
 
