@@ -2,7 +2,7 @@
 
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { cpSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { cpSync, existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { Random } from '../../packages/persistent-data/src/testing/index.ts';
@@ -80,6 +80,26 @@ describe.skipIf(!isBuilt)('Ctrl-C', { timeout: 120_000 }, () => {
     const before = await names();
     expect(before.filter((name) => name !== mayStay)).toEqual(['image', 'one']);
     await expectSound(before);
+  });
+
+  test('after SIGKILL the same command can be given again, and nothing of the first one stays', async () => {
+    for (const { argv, sign } of [
+      { argv: ['volume', 'export', 'pool', 'image', 'made'], sign: 'made.partial' },
+      { argv: ['volume', 'import', 'pool', 'x', 'raw'], sign: 'pool/registry.lock' },
+    ]) {
+      begin();
+      const child = spawn(process.execPath, [BIN, ...argv], { cwd: folder, stdio: 'ignore' });
+      const ended = once(child, 'exit');
+      await expect.poll(() => existsSync(path(sign)), { timeout: 20_000, interval: 1 }).toBe(true);
+      // An import has made its volume a moment later.
+      if (argv[1] === 'import') await new Promise((done) => setTimeout(done, 100));
+      child.kill('SIGKILL');
+      expect({ argv, ended: await ended }).toEqual({ argv, ended: [null, 'SIGKILL'] });
+      await run(...argv);
+      expect(await names()).toEqual(argv[1] === 'import' ? ['image', 'one', 'x'] : ['image', 'one']);
+      if (argv[1] === 'export') expect(readFileSync(path('made')).equals(readFileSync(path('raw')))).toBe(true);
+    }
+    await expectSound(['image', 'one', 'x']);
   });
 
   test('ends a command that waits for a reader, or a writer, that never comes', async () => {

@@ -12,6 +12,7 @@ import { writeStdout } from '../standard-output.ts';
 
 export async function run(args: Arguments): Promise<number> {
   const [folder, name, path] = [args.operand(0), args.operand(1), args.operand(2)];
+  if (path === '-') throw new Error('Cannot import from standard input: a file is wanted, whose length can be known');
   const report = new Report({ quiet: args.has('json') });
   const outcome = await withPool(folder, { readOnly: false }, (session) =>
     session.receive({ name, writable: true }, rawFileStream(path, { name, progress: report.progress('MiB') })),
