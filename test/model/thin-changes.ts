@@ -3,7 +3,7 @@
 import { StateError } from '../../packages/persistent-data/src/base/index.ts';
 import type { ThinDevice } from '../../packages/persistent-data/src/thin/index.ts';
 import { expectThrown, fail } from './expectations.ts';
-import type { AsyncKind, CommandKind, DeviceKind, Profile } from './thin-command.ts';
+import type { DeviceKind, PoolKind, Profile } from './thin-command.ts';
 import type { ThinVersions } from './thin-versions.ts';
 
 export class ThinChanges {
@@ -18,7 +18,7 @@ export class ThinChanges {
   }
 
   /** Does a command to both. What makes no sense where it stands is skipped. */
-  change(kind: Exclude<CommandKind, AsyncKind>, a: number, b: number, c: number): void {
+  change(kind: DeviceKind | PoolKind, a: number, b: number, c: number): void {
     const ids = [...this.#versions.model.devices.keys()];
     const id = ids[a % ids.length] ?? 0;
     const fresh = this.#freshId(a);
@@ -80,7 +80,7 @@ export class ThinChanges {
     }
   }
 
-  #changePool(kind: Exclude<CommandKind, AsyncKind | DeviceKind>, a: number, b: number, c: number): void {
+  #changePool(kind: PoolKind, a: number, b: number, c: number): void {
     const pool = this.#versions.pool;
     const model = this.#versions.model;
     switch (kind) {

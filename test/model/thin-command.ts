@@ -8,7 +8,13 @@ export interface Command {
   readonly c: number;
 }
 
-export type CommandKind =
+export type CommandKind = AsyncKind | DeviceKind | PoolKind;
+
+/** Commands that end a transaction, or commit on their way. */
+type AsyncKind = 'commit' | 'commitAsync' | 'finish' | 'rollback' | 'reopen' | 'crash' | 'reserve' | 'release';
+
+/** Commands on one device. */
+export type DeviceKind =
   | 'create'
   | 'createTaken'
   | 'snapshot'
@@ -21,18 +27,13 @@ export type CommandKind =
   | 'insertMany'
   | 'insertShared'
   | 'remove'
-  | 'removeAll'
+  | 'removeAll';
+
+/** Commands on the pool: data blocks that the test owns, sizes, settings, views. */
+export type PoolKind =
   | 'allocate'
   | 'incData'
   | 'decData'
-  | 'commit'
-  | 'commitAsync'
-  | 'finish'
-  | 'rollback'
-  | 'reopen'
-  | 'crash'
-  | 'reserve'
-  | 'release'
   | 'growData'
   | 'shrinkData'
   | 'growMetadata'
@@ -55,22 +56,3 @@ export interface Profile {
   readonly devices?: number;
   readonly mappings?: number;
 }
-
-/** Commands that end a transaction, or commit on their way. */
-export type AsyncKind = 'commit' | 'commitAsync' | 'finish' | 'rollback' | 'reopen' | 'crash' | 'reserve' | 'release';
-
-/** Commands on one device. */
-export type DeviceKind =
-  | 'create'
-  | 'createTaken'
-  | 'snapshot'
-  | 'delete'
-  | 'deleteOpen'
-  | 'unknown'
-  | 'open'
-  | 'close'
-  | 'insert'
-  | 'insertMany'
-  | 'insertShared'
-  | 'remove'
-  | 'removeAll';
