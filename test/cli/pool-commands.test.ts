@@ -1,6 +1,6 @@
 /** Commands on pools, on one that is not served and on one that is: the same words, the same answers. */
 
-import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, describe, expect, test } from 'vitest';
 import { Random } from '../../packages/persistent-data/src/testing/index.ts';
@@ -50,7 +50,7 @@ describe.skipIf(!isBuilt).each(['closed', 'served'] as const)('a pool that is %s
   }
 
   test('has its volumes made, copied, changed and deleted', async () => {
-    const { run, fails, names } = await begin();
+    const { folder, run, fails, names } = await begin();
     await run('volume', 'create', 'pool', 'root', '-s', '64M');
     await run('volume', 'snapshot', 'pool', 'root', 'monday');
     await run('volume', 'clone', 'pool', 'monday', 'lab');
@@ -61,6 +61,10 @@ describe.skipIf(!isBuilt).each(['closed', 'served'] as const)('a pool that is %s
     expect(await fails('volume', 'create', 'pool', 'root', '-s', '1M')).toContain('a volume has it');
     expect(await fails('volume', 'delete', 'pool', 'none')).toContain('none of this name');
     expect(await fails('volume', 'resize', 'pool', 'monday', '-s', '1M')).toContain('it is read-only');
+    expect(await fails('volume', 'rollback', 'pool', 'root', 'root')).toContain('back to itself');
+    expect(await fails('volume', 'merge', 'pool', 'root', 'root')).toContain('into itself');
+    expect(await fails('volume', 'export', 'pool', 'none', 'made')).toContain('none of this name');
+    expect(existsSync(join(folder, 'made'))).toBe(false);
     await run('volume', 'merge', 'pool', 'lab2', 'root');
     await run('volume', 'protect', 'pool', 'monday', '--off');
     await run('volume', 'delete', 'pool', 'monday');
@@ -70,6 +74,8 @@ describe.skipIf(!isBuilt).each(['closed', 'served'] as const)('a pool that is %s
     expect(status).toMatchObject({ dataBytes: 2 ** 29, nrVolumes: 1, promisedBytes: 2 ** 27 });
     expect(typeof status.server).toBe(state === 'served' ? 'number' : 'object');
     expect(await run('pool', 'status', 'pool')).toContain('0 bytes of 512 MiB used');
+    if (state === 'closed') expect(await run('pool', 'check', 'pool')).toBe('pool: sound, 1 volumes\n');
+    else expect(await fails('pool', 'check', 'pool')).toContain('stop it first, a check wants files at rest');
   });
 
   test('imports, exports, sends and receives', async () => {
@@ -106,5 +112,8 @@ test.skipIf(!isBuilt)('wrong sizes, folders and words are told', async () => {
   expect(await fails('pool', 'status', 'nothing')).toContain('there is no such folder');
   expect(await fails('pool', 'crate', 'p')).toContain('unrecognised command');
   expect((await pdata(['volume', '--help'])).stdout).toContain('volume snapshot');
+  expect(await fails('pool', 'create', 'q', '--block-size', '10K')).toContain('a multiple of 65536 (64 KiB)');
+  expect(existsSync(join(scratch, 'q'))).toBe(false);
+  expect(await fails('volume', 'import', 'q', 'x', '-')).toContain('whose length can be known');
   expect(await fails('serve')).toContain('a POOL, or --metadata and --data, are wanted');
 });

@@ -1,7 +1,7 @@
 /** `pool check`: checks all three files of a pool that is not served: the metadata, the registry, and that names and volumes match. */
 
 import { join } from 'node:path';
-import { type Finding, Store } from 'persistent-data';
+import { type Finding, LockedError, Store } from 'persistent-data';
 import { FileDevice } from 'persistent-data/io';
 import { POOL_FILES, Pool } from 'persistent-data/pool';
 import { checkThin } from 'persistent-data/thin';
@@ -29,7 +29,8 @@ export async function run(args: Arguments): Promise<number> {
     names = pool.records().length;
     await pool.close();
   } catch (error) {
-    if ((error as { code?: string }).code === 'PDATA_LOCKED' || !isPool(folder)) throw error;
+    if (error instanceof LockedError) throw new Error(`${error.message}; stop it first, a check wants files at rest`);
+    if (!isPool(folder)) throw error;
     findings.push({ file: folder, message: (error as Error).message });
   }
   const metadata = FileDevice.open(join(folder, POOL_FILES.metadata), { readOnly: true });
