@@ -17,15 +17,13 @@ export interface LineGap {
   readonly texts: readonly string[];
 }
 
-/* Memory: the text from 0 on, a table of base64's digits, the count of line feeds, and the lines that were found. */
+/* Memory: the text from 0 on, for which there is more room than a window has; a table of base64's digits, the count of line feeds, and the lines that were found. */
 const PAGES = 4;
 const PAGE_BYTES = 65_536;
 const TABLE = 0x2_4000;
 const LINE_FEEDS = TABLE + 256;
 const FOUND = LINE_FEEDS + 16;
 const MEMORY_BYTES = PAGES * PAGE_BYTES;
-/** Bytes of text for which there is room. */
-export const MAX_TEXT_BYTES = TABLE;
 
 /** Digits of the longest number: it fits 32 bits, signed. */
 const MAX_DIGITS = 9;
