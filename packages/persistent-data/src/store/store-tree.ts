@@ -145,7 +145,10 @@ export class StoreTree<Key extends Keys = U64, V = unknown> {
     return true;
   }
 
-  /** Sets many entries. In order of their keys it costs least. One transaction, where none is running. */
+  /**
+   * Sets many entries. In order of their keys it costs least; of more than the journal takes, those of one leaf are put at once. One transaction, where
+   * none is running.
+   */
   setMany(entries: Iterable<readonly [Key, V]>): void {
     this.#handle.engine.inOneTransaction(() => {
       for (const entry of entries) this.set(entry[0], entry[1]);
