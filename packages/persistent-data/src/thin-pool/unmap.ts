@@ -8,6 +8,9 @@ import type { VolumeState } from './volume-state.ts';
 /** Mappings that are removed at once: some milliseconds, as each costs 20 µs. Requests of others are served before the next ones. */
 const SLICE_BLOCKS = 128;
 
+/** A run of neighbours up to this long is removed in one: parts of it would leave other nodes than the kernel's, which are compared with ours. */
+const MAX_RUN_BLOCKS = 1024;
+
 /** Half-open run of data blocks. */
 interface DataRun {
   readonly begin: number;
@@ -50,15 +53,15 @@ export function unmapBlocks(engine: PoolEngine, volume: VolumeState, begin: numb
   return to;
 }
 
-/** Where a slice ends that begins at `begin`: with the volume's last mapping in the range, or when it has enough of them. */
+/** Where a slice ends that begins at `begin`: with the volume's last mapping in the range, or with the run that makes it enough of them. */
 function sliceEnd(thin: ThinDevice, begin: number, end: number): number {
   let left = SLICE_BLOCKS;
   if (end - begin <= left) return end;
   for (let at = begin; ; ) {
-    const run = thin.findMappedRange(at, end, left);
+    const run = thin.findMappedRange(at, end, MAX_RUN_BLOCKS);
     if (run === undefined) return end;
     left -= run.end - run.begin;
-    if (left === 0) return run.end;
+    if (left <= 0) return run.end;
     at = run.end;
   }
 }
