@@ -5,6 +5,7 @@ import { CacheRestore, dumpCacheXml } from 'persistent-data/cache';
 import { FileDevice, MemoryDevice } from 'persistent-data/io';
 import { generateCache } from 'persistent-data/testing';
 import { afterAll, beforeEach, expect, test, vi } from 'vitest';
+import { pressCtrlCOnceWatched } from '../../../../test/structures/ctrl-c.ts';
 import { parseArguments } from '../arguments.ts';
 import { openCacheDataDevices } from '../cache-data-devices.ts';
 import { isSoundCache } from '../cache-writeback-run.ts';
@@ -128,9 +129,8 @@ test('offsets are whole pages, and the devices two', async () => {
 test('Ctrl-C ends it between buffers; what is left is done the next time', async () => {
   truncateSync(metadata, 4 << 20);
   const count = nrDirty();
-  const running = call('cache_writeback', ...DEVICES, '--buffer-size-meg', '0');
-  process.emit('SIGINT', 'SIGINT');
-  await expect(running).rejects.toThrow(InterruptedError);
+  pressCtrlCOnceWatched();
+  await expect(call('cache_writeback', ...DEVICES, '--buffer-size-meg', '0')).rejects.toThrow(InterruptedError);
   const left = nrDirty();
   expect(left).toBeLessThan(count);
   expect(left).toBeGreaterThan(0);

@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { FileDevice, MemoryDevice } from 'persistent-data/io';
 import { checkThin, dumpThinXml } from 'persistent-data/thin';
 import { afterAll, beforeEach, expect, test, vi } from 'vitest';
+import { pressCtrlCOnceWatched } from '../../../../test/structures/ctrl-c.ts';
 import { makePool, SNAPSHOT_POOL } from '../../../../test/structures/pools.ts';
 import { parseArguments } from '../arguments.ts';
 import { InterruptedError } from '../interrupted-error.ts';
@@ -58,9 +59,8 @@ test('an output that somebody is writing is refused', async () => {
 test('Ctrl-C ends it: no lock is left, and no pool', async () => {
   const text = readFileSync(xml, 'utf8');
   writeFileSync(xml, text.replace('</superblock>', `${' '.repeat(5 << 20)}</superblock>`));
-  const running = restore();
-  process.emit('SIGINT');
-  await expect(running).rejects.toThrow(InterruptedError);
+  pressCtrlCOnceWatched();
+  await expect(restore()).rejects.toThrow(InterruptedError);
   expect(existsSync(`${output}.lock`)).toBe(false);
   expect([...checkThin(restored())]).toHaveLength(1);
 });
