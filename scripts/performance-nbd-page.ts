@@ -42,7 +42,8 @@ const BOUNDS = `## What bounds each figure
   took less than 2 ms the last time is waited for in place as long as nobody else comes (\`thin-pool/flush-habit.ts\`): 14 µs. On a file system in memory, where a flush is nothing, that was
   20 000 or 33 000 writes a second. Writers beside each other share flushes.
 - **Snapshots**: commits, of two flushes each; nothing in them grows with the volume or the chain. Reads do not know of snapshots at all: what differs between the two rows is noise, and the first look-up of each mapping.
-- **Long discards**: 20 µs for each mapping that is removed. They are done in slices of 128 mappings with other requests between them, so that nobody waits longer than some 3 ms for one.
+- **Long discards**: 20 µs for each mapping that is removed. They are done in slices of 128 mappings with other requests between them, some 3 ms each; a run of neighbours is
+  removed whole, up to 1024 of them in 20 ms, as parts of it would leave other nodes than the kernel's.
 `;
 
 /** The whole page. */
