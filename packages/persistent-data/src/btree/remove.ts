@@ -1,3 +1,4 @@
+import { CorruptionError } from '../base/index.ts';
 import { rebalanceChildren } from './rebalance.ts';
 import type { Root, TreeContext } from './tree-context.ts';
 
@@ -44,7 +45,7 @@ function descend<V>(tree: TreeContext<V>, root: number, level: number, parentInd
  *   and the transaction has to be rolled back.
  */
 export function removeKey<V>(tree: TreeContext<V>, root: Root): Root | undefined {
-  const { spine, node, levels, valueType } = tree;
+  const { spine, node, levels } = tree;
   spine.begin();
   let block = root;
   let index = -1;
@@ -56,10 +57,25 @@ export function removeKey<V>(tree: TreeContext<V>, root: Root): Root | undefined
     }
     if (level < levels - 1) block = node.childAt(index);
   }
-  valueType.dec?.(node.slab, node.valueAt(index), 1);
-  node.deleteAt(index);
+  removeEntry(tree, index);
   spine.end();
   return spine.root;
+}
+
+/**
+ * Removes an entry of the leaf that the context's node is at, and what it refers to.
+ *
+ * @throws {CorruptionError} when the leaf is another afterwards: its block was counted as free, and a tree that was there already is changed in place.
+ */
+function removeEntry<V>({ node, valueType, tm }: TreeContext<V>, index: number): void {
+  const { nrEntries } = node;
+  valueType.dec?.(node.slab, node.valueAt(index), 1);
+  if (node.nrEntries !== nrEntries) {
+    const block = tm.blockManager.blockAt(node.base);
+    const message = `Cannot remove an entry of btree_node block ${block}: it is in use twice, as the other user has changed it`;
+    throw new CorruptionError(message, { block, kind: 'btree_node', field: 'nrEntries', found: node.nrEntries });
+  }
+  node.deleteAt(index);
 }
 
 /** The running state of {@link removeLeaves}: where the removal stands. */
@@ -81,7 +97,7 @@ export interface LeafRemoval {
  * The last, failing attempt shadows, merges and collapses like the others, and its root counts: the kernel's trees owe their shape to it.
  */
 export function removeLeaves<V>(tree: TreeContext<V>, removal: LeafRemoval, endHigh: number, endLow: number): void {
-  const { spine, node, valueType } = tree;
+  const { spine, node } = tree;
   const level = tree.levels - 1;
   for (;;) {
     tree.keyHigh[level] = removal.high;
@@ -101,8 +117,7 @@ export function removeLeaves<V>(tree: TreeContext<V>, removal: LeafRemoval, endH
     }
     const high = node.keyHigh(index);
     const low = node.keyLow(index);
-    valueType.dec?.(node.slab, node.valueAt(index), 1);
-    node.deleteAt(index);
+    removeEntry(tree, index);
     spine.end();
     removal.count++;
     removal.low = (low + 1) >>> 0;
