@@ -645,4 +645,12 @@ describe('a block that is moved', () => {
     expect(() => manager.writeLockMoved(5, 3, BITMAP_VALIDATOR)).toThrow(ReadOnlyError);
     expect([get(manager, 3), get(manager, 5), manager.nrLocked]).toEqual([3, 5, 0]);
   });
+
+  test('does not go where it is: a wrong count has called a block free that is in use', () => {
+    // The fuzz campaign met "Cannot read properties of undefined (reading 'seal')" at a commit: the place was given up and then locked.
+    const { manager } = filled(8);
+    expect(() => manager.writeLockMoved(3, 3, BITMAP_VALIDATOR)).toThrow(CorruptionError);
+    expect([get(manager, 3), manager.nrLocked, manager.statistics.dirty]).toEqual([3, 0, 0]);
+    manager.flush();
+  });
 });

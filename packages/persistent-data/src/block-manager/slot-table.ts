@@ -104,11 +104,12 @@ export class SlotTable {
     return slot;
   }
 
-  /** Makes what a slot holds the content of block `b`; the block that it was is not cached any more. @throws {CorruptionError} when `b` is locked. */
+  /** Makes what a slot holds the content of block `b`; the block that it was is not cached any more. @throws {CorruptionError} when `b` is locked, or the same block. */
   rename(slot: number, b: number): void {
     const old = this.#map.slot(b);
     if (old >= 0) {
-      if (this.#locks[old] !== NOBODY) throw this.usedTwice(old);
+      // The very block that it is: a wrong count has called a block free that is in use.
+      if (old === slot || this.#locks[old] !== NOBODY) throw this.usedTwice(old);
       this.drop(old);
     }
     this.#map.set(this.blockOf[slot]!, -1);
