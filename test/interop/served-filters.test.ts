@@ -109,8 +109,9 @@ describe.skipIf(!(isBuilt && nbdkit && nbdcopy))('nbdkit between', { timeout: 90
   });
 
   test('a proxy that is killed under load leaves the pool, and others, alone', async () => {
-    const uri = await between(['delay'], ['wdelay=5ms']);
-    const copy = run(nbdcopy!, [path('raw'), uri]);
+    const uri = await between(['delay'], ['wdelay=20ms']);
+    // One request after the other, so that the copy takes many seconds on any machine.
+    const copy = run(nbdcopy!, ['--connections=1', '--requests=1', '--request-size=65536', path('raw'), uri]);
     await new Promise((done) => setTimeout(done, 200));
     await end!('SIGKILL');
     end = undefined;
