@@ -92,7 +92,7 @@ describe.skipIf(!isBuilt)('Ctrl-C', { timeout: 120_000 }, () => {
       const ended = once(child, 'exit');
       await expect.poll(() => existsSync(path(sign)), { timeout: 20_000, interval: 1 }).toBe(true);
       // An import has made its volume a moment later.
-      if (argv[1] === 'import') await new Promise((done) => setTimeout(done, 100));
+      if (argv[1] === 'import') await new Promise((done) => setTimeout(done, 20));
       child.kill('SIGKILL');
       expect({ argv, ended: await ended }).toEqual({ argv, ended: [null, 'SIGKILL'] });
       await run(...argv);
@@ -114,7 +114,7 @@ describe.skipIf(!isBuilt)('Ctrl-C', { timeout: 120_000 }, () => {
       if (argv[1] === 'receive') {
         child.stdin.write(readFileSync(path('stream')).subarray(0, 10 * MIB));
         await expect.poll(() => namesIn('pool'), { timeout: 20_000 }).toContain('registry.lock');
-        await new Promise((done) => setTimeout(done, 500));
+        await new Promise((done) => setTimeout(done, 2000));
       } else await once(child.stdout, 'readable');
       child.kill('SIGINT');
       expect({ argv, ended: await ended }).toEqual({ argv, ended: [130, null] });
