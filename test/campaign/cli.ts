@@ -99,7 +99,7 @@ export const CLI: Campaign = {
   name: 'cli',
   states: 'images',
   hangSeconds: 240,
-  ci: { states: 200 },
+  ci: { states: 60 },
   missing: () => (existsSync(PROGRAM) ? undefined : 'the program is not built: `npm run build`'),
   async run({ random, count, note }: Run): Promise<void> {
     const folder = new Folder();

@@ -168,7 +168,7 @@ export const LIES: Campaign = {
   name: 'lies',
   states: 'lies',
   hangSeconds: 120,
-  ci: { runs: 60 },
+  ci: { runs: 30 },
   async run({ random, count, note, index }: Run): Promise<void> {
     const subject = index % 2 === 0 ? thinSubject(random) : storeSubject(random);
     const honest = await playHonestly(subject);
