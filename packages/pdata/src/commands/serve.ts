@@ -1,6 +1,7 @@
 /** `serve`: serves the volumes of a pool over NBD. */
 
 import type { Server } from 'node:http';
+import { availableParallelism } from 'node:os';
 import { resolve } from 'node:path';
 import { LockedError, StateError } from 'persistent-data';
 import { monotonicMs } from 'persistent-data/base';
@@ -202,6 +203,8 @@ function nbdOptions(args: Arguments, log: ServeLog): NbdServerOptions {
   return {
     log: (event) =>
       log.write({ ...event, event: event.connection === undefined ? event.event : `client ${event.event}` }),
+    // One processor is for the clients.
+    staysAwake: availableParallelism() > 1,
     ...(hasTls ? { tls: { ...files, verifyPeer: args.has('tls-verify-peer') } } : {}),
   };
 }

@@ -1,6 +1,7 @@
 import type { Socket } from 'node:net';
 import { createServer, type TLSSocket, type TlsOptions } from 'node:tls';
 import { type Receiver, readDirectly } from './direct-reading.ts';
+import type { Lookout } from './lookout.ts';
 import type { NbdLogEvent } from './metrics.ts';
 import { ServerSession, type SessionLink, type SessionOptions } from './server-session.ts';
 
@@ -10,6 +11,8 @@ export interface ServerConnectionOptions extends Omit<SessionOptions, 'link' | '
   /** Absent: without TLS. */
   readonly tls: TlsOptions | undefined;
   readonly log: (event: NbdLogEvent) => void;
+  /** Of all connections together. Absent where the processor is needed for the client. */
+  readonly lookout: Lookout | undefined;
   /** Called once, when the socket is closed. */
   readonly onClosed: (connection: ServerConnection) => void;
 }
@@ -48,6 +51,7 @@ export class ServerConnection implements SessionLink, Receiver {
   }
 
   receive(piece: Uint8Array): boolean {
+    this.#options.lookout?.note();
     return this.session.receive(piece);
   }
 
