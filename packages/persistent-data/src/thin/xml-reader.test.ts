@@ -155,6 +155,44 @@ describe('`readThinXml()` reads', () => {
     expect(read(text).slice(-4)).toEqual(['ref b', [16, 1, 1, 0], 'end of device', 'end of superblock']);
   });
 
+  describe('a long document, whose mappings are read by the thousand', () => {
+    const NR = 20_000;
+    const mapping = (i: number): string =>
+      i % 3 === 0
+        ? `<range_mapping origin_begin="${4 * i}" data_begin="${3 * i}" length="3" time="${i % 7}"/>`
+        : `<single_mapping origin_block="${4 * i}" data_block="${3 * i}" time="0"/>`;
+    const lines = Array.from({ length: NR }, (_, i) => mapping(i));
+    const nrMapped = NR + 2 * Math.ceil(NR / 3);
+    const long = (body: readonly string[]): string =>
+      `<superblock uuid="" time="7" transaction="1" data_block_size="128" nr_data_blocks="${3 * NR}">
+  <def name="a">\n${lines.slice(0, 10).join('\n')}\n</def>
+  <device dev_id="1" mapped_blocks="${nrMapped}" transaction="0" creation_time="0" snap_time="7">
+    ${body.join('\n    ')}
+  </device>
+</superblock>`;
+    // Single quotes are nothing that a tool writes: such a mapping is read as a tag.
+    const asTags = (text: string): string => text.replaceAll('"', "'");
+
+    test('gives the same as one by one', () => {
+      expect(read(long(lines))).toEqual(read(asTags(long(lines))));
+    });
+
+    test.each([
+      ['out of order', '<single_mapping origin_block="5" data_block="9" time="0"/>'],
+      ['beyond the data', `<single_mapping origin_block="${4 * 15_000}" data_block="${3 * NR}" time="0"/>`],
+      [
+        'beyond it with its last',
+        `<range_mapping origin_begin="60000" data_begin="${3 * NR - 1}" length="2" time="0"/>`,
+      ],
+      ['empty', '<range_mapping origin_begin="60000" data_begin="1" length="0" time="0"/>'],
+      ['of too late a time', '<single_mapping origin_block="60000" data_block="1" time="16777216"/>'],
+    ])('refuses a mapping that is %s with the same place', (_, wrong) => {
+      const text = long(lines.with(15_000, wrong));
+      expect(failure(text)).toBe(failure(asTags(text)));
+      expect(failure(text)).toContain(`line ${15_000 + 15}`);
+    });
+  });
+
   test('with values in place of those in the text', () => {
     const overrides = { transaction: 7, dataBlockSize: 256, nrDataBlocks: 4 };
     const text = SUPERBLOCK.replace('128', 'none').replace('"2"', '"x"').replace('"100"', '"0"');

@@ -1,5 +1,13 @@
 import { assert, type ParseError, type U64 } from '../base/index.ts';
-import { shorten, XmlGrammar, type XmlHandler, type XmlTag, XmlTokenizer } from '../xml/index.ts';
+import {
+  type LineTaker,
+  shorten,
+  XmlGrammar,
+  type XmlHandler,
+  type XmlLine,
+  type XmlTag,
+  XmlTokenizer,
+} from '../xml/index.ts';
 import type { ThinVisitor, ThinXmlSuperblock } from './visitor.ts';
 
 const MAX_U32 = 0xffff_ffff;
@@ -119,6 +127,7 @@ function thinTokenizer(visitor: ThinVisitor, { overrides = {} }: ReadThinXmlOpti
 }
 
 class ThinXmlHandler implements XmlHandler {
+  readonly lines: readonly XmlLine[];
   readonly #visitor: ThinVisitor;
   readonly #overrides: ThinXmlOverrides;
   #nrDataBlocks = 0;
@@ -134,6 +143,13 @@ class ThinXmlHandler implements XmlHandler {
   constructor(visitor: ThinVisitor, overrides: ThinXmlOverrides) {
     this.#visitor = visitor;
     this.#overrides = overrides;
+    // Mappings as all tools write them, which is nearly all of the text. What is wrong is read as a tag, for an error with its place.
+    const single: LineTaker = (values) => this.#takeMapping(values[0]!, values[1]!, 1, values[2]!);
+    const range: LineTaker = (values) => this.#takeMapping(values[0]!, values[1]!, values[2]!, values[3]!);
+    this.lines = ['device', 'def'].flatMap((parent) => [
+      GRAMMAR.line('single_mapping', parent, numbers('origin_block', 'data_block', 'time'), single),
+      GRAMMAR.line('range_mapping', parent, numbers('origin_begin', 'data_begin', 'length', 'time'), range),
+    ]);
   }
 
   open(tag: XmlTag): void {
@@ -212,6 +228,15 @@ class ThinXmlHandler implements XmlHandler {
     });
   }
 
+  #takeMapping(origin: number, data: number, length: number, time: number): boolean {
+    const mappings = this.#mappings;
+    const isSound = length > 0 && time <= MAX_TIME && data + length <= this.#nrDataBlocks && origin >= mappings.end;
+    if (!isSound) return false;
+    this.#extend(origin, origin + length, length);
+    this.#visitor.map(origin, data, length, time);
+    return true;
+  }
+
   #singleMapping(tag: XmlTag): void {
     const origin = tag.number(ORIGIN_BLOCK, MAX_COUNT - 1);
     const data = tag.number(DATA_BLOCK, MAX_NR_DATA_BLOCKS - 1);
@@ -251,8 +276,12 @@ class ThinXmlHandler implements XmlHandler {
 
   /** Adds virtual blocks to the def or device that is open. */
   #append(tag: XmlTag, begin: number, end: number, nrMapped: number, attribute: number): void {
+    if (begin < this.#mappings.end) throw this.#disorder(tag, begin, attribute);
+    this.#extend(begin, end, nrMapped);
+  }
+
+  #extend(begin: number, end: number, nrMapped: number): void {
     const mappings = this.#mappings;
-    if (begin < mappings.end) throw this.#disorder(tag, begin, attribute);
     if (mappings.nrMapped === 0) mappings.begin = begin;
     mappings.end = end;
     mappings.nrMapped += nrMapped;
@@ -266,4 +295,9 @@ class ThinXmlHandler implements XmlHandler {
       attribute,
     );
   }
+}
+
+/** The attributes of a line, all numbers. */
+function numbers(...names: string[]): (readonly [name: string, value: 'number'])[] {
+  return names.map((name) => [name, 'number']);
 }
