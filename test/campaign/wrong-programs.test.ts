@@ -281,7 +281,9 @@ test('the harness of killed processes catches what was acknowledged and never wr
   try {
     for (const index of [0, 1]) {
       const failure = await firstFailure((run) => SIGKILL.run({ ...run, index }), 30);
-      expect(failure, index === 0 ? 'thin' : 'store').toMatch(/holds what it must not|opening|Cannot open store|the check finds/);
+      expect(failure, index === 0 ? 'thin' : 'store').toMatch(
+        /holds what it must not|opening|Cannot open store|the check finds/,
+      );
     }
   } finally {
     process.execArgv = execArgv;
