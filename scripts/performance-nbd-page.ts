@@ -32,8 +32,8 @@ const BOUNDS = `## What bounds each figure
   0.1 ms when they come in quick succession (\`nbd/lookout.ts\`), at the price of the processor's time of that moment.
 - **Sequential transfers**: the processor time of one thread in the kernel. A read of 1 MiB is copied from the page cache and then into the socket, 208 KiB at a time, as a unix socket
   holds no more and Node cannot ask for more. A bare Node server of 40 lines that only reads and sends, with a client that looks at nothing, needs 320 to 360 µs for each MiB, which is 2.6 to 2.9 GiB/s:
-  that is the ceiling; this server needs 350 to 450. qemu-nbd needs 660 µs, but of more than one thread: it reads the file in others. With both processors to themselves that makes up for it, so that these two
-  goals, which were set when it did 860 and 960 MiB/s, are missed by ratio. Tried in vain: reading 128 to 512 KiB at a time into memory that is still in the processor's cache (5 % less time in
+  that is the ceiling; this server needs 350 to 450. qemu-nbd needs 660 µs, but of more than one thread: it reads the file in others. With both processors to themselves that makes up for it when reading, so that the goal
+  for reads, which was set when it did 860 MiB/s, is missed by ratio. Tried in vain: reading 128 to 512 KiB at a time into memory that is still in the processor's cache (5 % less time in
   the bare server), slices of a read between turns of the event loop (nothing, nor for others who wait). What is left to try is reading in other threads, which needs data blocks that nobody can
   be given meanwhile.
 - **First writes**: of 4 KiB, more than half of 13 µs is JavaScript: allocating a block, the mapping, the reply. The first such write after opening lets the host clear up to 1 GiB of free blocks behind it by punching one hole, 4 ms once

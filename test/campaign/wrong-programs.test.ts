@@ -276,6 +276,7 @@ test('the crash harness of the Store catches that the checksums of a proof are n
 
 test('the harness of killed processes catches what was acknowledged and never written', async () => {
   const { execArgv } = process;
+  // The victim is a process of its own, which runs the sources: it has to be told where they are, and what to load first.
   vi.stubEnv('TSX_TSCONFIG_PATH', join(import.meta.dirname, '../tsconfig.sources.json'));
   process.execArgv = ['--import', 'tsx', '--import', join(import.meta.dirname, 'forgetful-victim.ts')];
   try {

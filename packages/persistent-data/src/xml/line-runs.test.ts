@@ -156,6 +156,7 @@ test('long documents are read as without WebAssembly, errors and their places in
         );
         const text = `<list>${[...between, ...first, ...between, ...last].join('\n')}</list>`;
         const fast = read(text);
+        // A host without it, or that forbids it, has to find the same.
         vi.stubGlobal('WebAssembly', undefined);
         const slow = read(text);
         vi.unstubAllGlobals();
